@@ -1,0 +1,327 @@
+import { backOffMilliseconds, spread } from '../runtime/back-off.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { startDeadline } from '../runtime/deadline.ts';
+import { KubeError, errorFromSocket, isGone } from './failure.ts';
+import { isComplete, isNewer, resourcePath } from './object.ts';
+import type { KubeList, KubeObject, Resource } from './object.ts';
+import type { Change, Store } from './store.ts';
+import type { KubeTransport } from './transport.ts';
+import { openWatch } from './watch-stream.ts';
+import type { WatchEvent } from './watch-stream.ts';
+
+/** What happens to a list-watch, for metrics and logs. Nothing of it needs an answer: a list-watch helps itself. */
+export type Occurrence =
+  | {
+      readonly kind: 'listed';
+      /** Why: the first list; the resource version was too old; the regular one. */
+      readonly cause: 'start' | 'expired' | 'interval';
+      readonly objects: number;
+      readonly pages: number;
+      readonly milliseconds: number;
+      readonly changes: number;
+      /** Objects that had changed before the version up to which the watch had told everything: should stay 0. */
+      readonly missed: number;
+    }
+  /** A continue token had expired, the list began again. */
+  | { readonly kind: 'listRestarted' }
+  /** A watch was accepted. */
+  | { readonly kind: 'watching'; readonly timeoutSeconds: number }
+  | { readonly kind: 'event'; readonly type: WatchEvent<unknown>['type'] }
+  /** A line was skipped; its object comes with the next list. */
+  | { readonly kind: 'unparsable'; readonly error: Error }
+  /** `onChange` threw; the store and the stream are not touched by it. */
+  | { readonly kind: 'handlerFailed'; readonly key: string; readonly error: unknown }
+  /** The server ended a watch, or we did because the regular list is due. */
+  | { readonly kind: 'watchEnded'; readonly events: number; readonly milliseconds: number }
+  /** The resource version is too old: list again. */
+  | { readonly kind: 'expired' }
+  /** A list or a watch failed; the next attempt comes after the wait. */
+  | { readonly kind: 'failed'; readonly during: 'list' | 'watch'; readonly error: KubeError; readonly waitMilliseconds: number };
+
+/** The numbers; all have the defaults that are named. */
+export interface ListWatchLimits {
+  /** Objects in a page of a list: 500, as client-go. */
+  readonly pageSize: number;
+  /** 60. */
+  readonly listTimeoutSeconds: number;
+  /** A watch is asked to last a random time between these: 300 and 600, as client-go, so that many watchers don't come back together. */
+  readonly watchSeconds: readonly [least: number, most: number];
+  /** How much longer than asked a watch may last before its socket is destroyed: 5. */
+  readonly watchSlackSeconds: number;
+  /** A watch without a byte for this long is destroyed: 610, more than the longest watch. Bookmarks are no heartbeat to rely on: some API servers send none for minutes. */
+  readonly watchIdleSeconds: number;
+  /** The regular list, ± a tenth: 10 minutes. */
+  readonly relistMilliseconds: number;
+  /** The wait after failures: 0.8 s, doubling up to 30 s. */
+  readonly backOffBaseMilliseconds: number;
+  readonly backOffCapMilliseconds: number;
+  /** Failures are forgotten when none has come for this long: 2 minutes. */
+  readonly healthyMilliseconds: number;
+  /** A watch that ends earlier than this without an event counts as a failure, or a server that hangs up at once would be called in a loop: 1 s. */
+  readonly shortWatchMilliseconds: number;
+}
+
+const defaults: ListWatchLimits = {
+  pageSize: 500,
+  listTimeoutSeconds: 60,
+  watchSeconds: [300, 600],
+  watchSlackSeconds: 5,
+  watchIdleSeconds: 610,
+  relistMilliseconds: 600_000,
+  backOffBaseMilliseconds: 800,
+  backOffCapMilliseconds: 30_000,
+  healthyMilliseconds: 120_000,
+  shortWatchMilliseconds: 1000,
+};
+
+const backOffJitter = 0.25;
+const relistSpread = 0.1;
+
+export interface ListWatchOptions<T extends KubeObject> {
+  readonly transport: KubeTransport;
+  readonly resource: Resource;
+  /** Default: all namespaces. Several list-watches of different namespaces may share a store. */
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly store: Store<T>;
+  /** Called for each change, after the store has it. It should only put keys on a queue. What it throws is reported and changes nothing. */
+  readonly onChange: (change: Change<T>) => void;
+  /** What it throws is ignored. */
+  readonly observer?: (occurrence: Occurrence) => void;
+  readonly clock: Clock;
+  /** A number in [0, 1), as Math.random gives it. */
+  readonly random: () => number;
+  readonly limits?: Partial<ListWatchLimits>;
+}
+
+export interface ListWatch {
+  /** Resolves after the first complete list, when the store and `onChange` have it. Never rejects; after `stop` it may never resolve. */
+  readonly synced: Promise<void>;
+  readonly hasSynced: () => boolean;
+  /** The age in milliseconds of the last sign of life of the API server (a page, an accepted watch, an event), counted from the start while there was none. */
+  readonly silentMilliseconds: () => number;
+  /** Ends everything at once; resolves when nothing is left: no socket, no timer. */
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * Keeps a store equal to what the API server has: list, then watch from there, for ever. Whatever happens, it goes on: a list or a watch
+ * that fails is tried again after a back-off (and never before a Retry-After has passed), a version that is too old leads to a new list.
+ * client-node's informer stops for good at the first error that isn't a 410 (kubernetes-client/javascript#2385), which is why this exists.
+ */
+export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T>): ListWatch => {
+  const { transport, namespace, store, clock, random } = options;
+  const limits = { ...defaults, ...options.limits };
+  const path = resourcePath(options.resource, namespace);
+  const selectors = {
+    ...(options.labelSelector === undefined ? {} : { labelSelector: options.labelSelector }),
+    ...(options.fieldSelector === undefined ? {} : { fieldSelector: options.fieldSelector }),
+  };
+  const stopping = new AbortController();
+  const firstList = Promise.withResolvers<void>();
+  let hasSynced = false;
+  let lastSignOfLife = clock.monotonic();
+  /** The version up to which everything is in the store; undefined: only a list can tell. */
+  let resourceVersion: string | undefined;
+  let relistAt = 0;
+  let failures = 0;
+  let lastFailureAt = -Infinity;
+
+  const observe = (occurrence: Occurrence): void => {
+    try {
+      options.observer?.(occurrence);
+    } catch {
+      // Watching must not change what is watched.
+    }
+  };
+
+  const tell = (changes: readonly Change<T>[]): void => {
+    for (const change of changes) {
+      try {
+        options.onChange(change);
+      } catch (error) {
+        observe({ kind: 'handlerFailed', key: change.key, error });
+      }
+    }
+  };
+
+  const alive = (): void => {
+    lastSignOfLife = clock.monotonic();
+  };
+
+  /** All pages. A continue token that has expired means that the pages so far belong to a past that can't be completed: from the start again, once. */
+  const listAll = async (): Promise<{ readonly objects: readonly T[]; readonly pages: number; readonly version: string }> => {
+    const objects: T[] = [];
+    let token: string | undefined;
+    let pages = 0;
+    let hasRestarted = false;
+    for (;;) {
+      const query = { ...selectors, limit: String(limits.pageSize), ...(token === undefined ? {} : { continue: token }) };
+      let page: KubeList<T>;
+      try {
+        page = await transport.request<KubeList<T>>({
+          method: 'GET',
+          path,
+          query,
+          signal: stopping.signal,
+          timeoutSeconds: limits.listTimeoutSeconds,
+        });
+      } catch (error) {
+        if (token === undefined || hasRestarted || !isGone(error)) throw error;
+        observe({ kind: 'listRestarted' });
+        hasRestarted = true;
+        objects.length = 0;
+        token = undefined;
+        pages = 0;
+        continue;
+      }
+      alive();
+      pages += 1;
+      for (const item of page.items ?? []) {
+        if (isComplete(item)) objects.push(item);
+        else observe({ kind: 'unparsable', error: new Error('an item of the list has no name, uid or resource version') });
+      }
+      token = page.metadata?.continue || undefined;
+      if (token !== undefined) continue;
+      const version = page.metadata?.resourceVersion;
+      if (!version) throw new KubeError('the list has no resource version', { operation: `LIST ${path}`, code: 'MalformedAnswer' });
+      return { objects, pages, version };
+    }
+  };
+
+  const list = async (cause: 'start' | 'expired' | 'interval'): Promise<void> => {
+    const started = clock.monotonic();
+    const toldUpTo = resourceVersion;
+    const { objects, pages, version } = await listAll();
+    const changes = store.replace(objects, namespace);
+    resourceVersion = version;
+    relistAt = clock.monotonic() + spread(limits.relistMilliseconds, relistSpread, random());
+    tell(changes);
+    const missed =
+      toldUpTo === undefined
+        ? 0
+        : changes.filter((change) => change.kind !== 'deleted' && !isNewer(change.object.metadata.resourceVersion, toldUpTo)).length;
+    observe({
+      kind: 'listed',
+      cause,
+      objects: objects.length,
+      pages,
+      milliseconds: clock.monotonic() - started,
+      changes: changes.length,
+      missed,
+    });
+    if (!hasSynced) {
+      hasSynced = true;
+      firstList.resolve();
+    }
+  };
+
+  const take = (event: WatchEvent<T>): void => {
+    alive();
+    observe({ kind: 'event', type: event.type });
+    if (event.type === 'BOOKMARK') {
+      resourceVersion = event.resourceVersion;
+      return;
+    }
+    const changes = event.type === 'DELETED' ? store.remove(event.object) : store.apply(event.object);
+    resourceVersion = event.object.metadata.resourceVersion;
+    tell(changes);
+  };
+
+  /** One watch, until the server ends it or the regular list is due. */
+  const watch = async (from: string): Promise<void> => {
+    const [least, most] = limits.watchSeconds;
+    const timeoutSeconds = Math.round(least + (most - least) * random());
+    const started = clock.monotonic();
+    const due = startDeadline(clock, relistAt - started, stopping.signal);
+    let events = 0;
+    try {
+      const stream = await openWatch<T>(transport, {
+        path,
+        query: selectors,
+        resourceVersion: from,
+        timeoutSeconds,
+        idleSeconds: limits.watchIdleSeconds,
+        slackSeconds: limits.watchSlackSeconds,
+        signal: due.signal,
+        onUnparsable: (error) => observe({ kind: 'unparsable', error }),
+      });
+      alive();
+      observe({ kind: 'watching', timeoutSeconds });
+      for await (const event of stream) {
+        events += 1;
+        take(event);
+      }
+    } catch (error) {
+      if (!due.expired()) throw error;
+    } finally {
+      due.clear();
+    }
+    const milliseconds = clock.monotonic() - started;
+    observe({ kind: 'watchEnded', events, milliseconds });
+    if (events === 0 && milliseconds < limits.shortWatchMilliseconds && !due.expired()) {
+      throw new KubeError('the API server ended the watch at once', { operation: `WATCH ${path}`, code: 'ShortWatch' });
+    }
+  };
+
+  /** Counts a failure, and says how many there have been without two healthy minutes in between. */
+  const countFailure = (): number => {
+    const now = clock.monotonic();
+    failures = now - lastFailureAt > limits.healthyMilliseconds ? 1 : failures + 1;
+    lastFailureAt = now;
+    return failures;
+  };
+
+  const waitAfter = async (during: 'list' | 'watch', thrown: unknown): Promise<void> => {
+    const error = thrown instanceof KubeError ? thrown : errorFromSocket(`${during.toUpperCase()} ${path}`, thrown);
+    const count = countFailure();
+    const { backOffBaseMilliseconds: baseMilliseconds, backOffCapMilliseconds: capMilliseconds } = limits;
+    const backOff = backOffMilliseconds({ baseMilliseconds, capMilliseconds, jitter: backOffJitter }, count, random());
+    const waitMilliseconds = Math.max(backOff, (error.retryAfterSeconds ?? 0) * 1000);
+    observe({ kind: 'failed', during, error, waitMilliseconds });
+    await clock.sleep(waitMilliseconds, stopping.signal);
+  };
+
+  /** One list if one is needed, then one watch. */
+  const round = async (): Promise<void> => {
+    let during: 'list' | 'watch' = 'list';
+    try {
+      if (resourceVersion === undefined) await list(hasSynced ? 'expired' : 'start');
+      else if (clock.monotonic() >= relistAt) await list('interval');
+      during = 'watch';
+      if (resourceVersion !== undefined) await watch(resourceVersion);
+    } catch (error) {
+      stopping.signal.throwIfAborted();
+      if (!isGone(error)) {
+        await waitAfter(during, error);
+        return;
+      }
+      resourceVersion = undefined;
+      observe({ kind: 'expired' });
+      // A version can grow old once in a quiet while: list at once. A server that says so again and again isn't listed in a loop.
+      if (clock.monotonic() - lastFailureAt <= limits.healthyMilliseconds) await waitAfter(during, error);
+      else countFailure();
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    try {
+      while (!stopping.signal.aborted) await round();
+    } catch (error) {
+      // Only the end comes here: round() handles everything that the server or the network can do.
+      if (!stopping.signal.aborted) throw error;
+    }
+  };
+  const running = run();
+
+  return {
+    synced: firstList.promise,
+    hasSynced: () => hasSynced,
+    silentMilliseconds: () => clock.monotonic() - lastSignOfLife,
+    stop: () => {
+      stopping.abort(new Error('the list-watch was stopped'));
+      return running;
+    },
+  };
+};

@@ -1,0 +1,304 @@
+import { Client, Pool, ProxyAgent } from 'undici';
+import type { Dispatcher } from 'undici';
+import type { Clock } from '../runtime/clock.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { DeadlineError, startDeadline } from '../runtime/deadline.ts';
+import type { Deadline } from '../runtime/deadline.ts';
+import type { Credentials, KubeAccess, TlsMaterial } from './config.ts';
+import { KubeError, errorFromSocket, errorFromStatus } from './failure.ts';
+
+export interface KubeRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+  /** From the leading slash, without a query. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** Default: `application/merge-patch+json` for a PATCH, `application/json` otherwise. */
+  readonly contentType?: string;
+  readonly signal: AbortSignal;
+  /** From the start to the last byte of the answer. Default 15. */
+  readonly timeoutSeconds?: number;
+}
+
+export interface StreamRequest {
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  /** The longest wait for the head of the answer. Default 15. */
+  readonly timeoutSeconds?: number;
+  /** The stream fails when no byte has come for this long. */
+  readonly idleSeconds: number;
+  /** The stream fails when it is older than this. */
+  readonly totalSeconds: number;
+}
+
+export interface LineStream {
+  /**
+   * The lines of the answer without their ends; what follows the last line end too, if anything does. Ends when the server ends it; throws KubeError for anything else, and the signal's
+   * reason when the signal aborts. To be read once.
+   */
+  readonly lines: AsyncIterable<string>;
+  /** Destroys the socket. Harmless when all is over. */
+  close(): void;
+}
+
+/**
+ * The one door to the API server. Both calls reject with a KubeError, or with the signal's reason when the signal aborts; after an abort,
+ * what a write has done is unknown.
+ */
+export interface KubeTransport {
+  /** Sends one request and returns the parsed answer (undefined when it is empty). */
+  request<T>(request: KubeRequest): Promise<T>;
+  /** Opens a long answer of lines: a watch. */
+  stream(request: StreamRequest): Promise<LineStream>;
+  /** Destroys all sockets, at once. */
+  close(): Promise<void>;
+}
+
+/** One finished request, or one opened stream; for metrics. */
+export interface RequestReport {
+  readonly method: string;
+  readonly path: string;
+  readonly milliseconds: number;
+  /** The HTTP status; undefined when no answer came. */
+  readonly status: number | undefined;
+  readonly error: KubeError | undefined;
+}
+
+export interface TransportOptions {
+  readonly userAgent?: string;
+  /** The most sockets for requests; each watch has one of its own. Default 4. What must never wait behind others (a lease) makes a transport of its own. */
+  readonly connections?: number;
+  /** Default 5. */
+  readonly connectTimeoutSeconds?: number;
+  readonly clock?: Clock;
+  /** Called at the end of every request; what it throws is ignored. */
+  readonly onRequest?: (report: RequestReport) => void;
+}
+
+/**
+ * Makes the transport. Nothing is sent before the first request.
+ *
+ * client-node would build a new undici Agent for every request as soon as a CA is set, which is always (its cache for
+ * kubernetes-client/javascript#2893 covers only the old https.Agent), so only its credentials are used.
+ */
+export const createTransport = (access: KubeAccess, options: TransportOptions = {}): KubeTransport => {
+  const { userAgent = 'kube-transport', connections = 4, connectTimeoutSeconds = 5, clock = systemClock } = options;
+  const base = new URL(access.server);
+  const streams = new Set<Dispatcher>();
+  let pool: { readonly tls: TlsMaterial; readonly dispatcher: Dispatcher } | undefined;
+  let isClosed = false;
+
+  const poolFor = (tls: TlsMaterial): Dispatcher => {
+    if (pool?.tls === tls) return pool.dispatcher;
+    // Requests under way finish on the old sockets.
+    pool?.dispatcher.close().catch(() => undefined);
+    pool = { tls, dispatcher: dispatcherFor(access, tls, connectTimeoutSeconds, connections) };
+    return pool.dispatcher;
+  };
+
+  const head = (credentials: Credentials, path: string, query: Readonly<Record<string, string>> | undefined) => ({
+    origin: base.origin,
+    path: `${base.pathname.replace(/\/$/, '')}${path}${query ? `?${new URLSearchParams(query).toString()}` : ''}`,
+    headers: { ...credentials.headers, accept: 'application/json', 'user-agent': userAgent },
+  });
+
+  /** Sends, and if the answer is 401 reads the credentials again at once: if they are others now, sends once more (a 401 means nothing was done). */
+  const withCredentials = async <T>(operation: string, attempt: (credentials: Credentials) => Promise<T>): Promise<T> => {
+    const credentials = await readCredentials(operation, access);
+    try {
+      return await attempt(credentials);
+    } catch (error) {
+      if (!(error instanceof KubeError) || error.status !== 401) throw error;
+      access.reject(credentials);
+      const renewed = await readCredentials(operation, access);
+      if (renewed.tls === credentials.tls && renewed.headers['Authorization'] === credentials.headers['Authorization']) throw error;
+      return attempt(renewed);
+    }
+  };
+
+  /** Runs one exchange within its deadline, turns what it throws into our errors, and tells the observer. */
+  const observed = async <T>(
+    { method, path, signal, timeoutSeconds = 15 }: { readonly method: string } & Pick<KubeRequest, 'path' | 'signal' | 'timeoutSeconds'>,
+    exchange: (operation: string, deadline: Deadline) => Promise<T>,
+  ): Promise<T> => {
+    signal.throwIfAborted();
+    const operation = `${method} ${path}`;
+    if (isClosed) throw new KubeError('the transport is closed', { operation, code: 'Closed' });
+    const started = clock.monotonic();
+    const deadline = startDeadline(clock, timeoutSeconds * 1000, signal);
+    const report = (status: number | undefined, error?: KubeError): void => {
+      try {
+        options.onRequest?.({ method, path, milliseconds: clock.monotonic() - started, status, error });
+      } catch {
+        // Watching must not change what is watched.
+      }
+    };
+    try {
+      const result = await exchange(operation, deadline);
+      report(200);
+      return result;
+    } catch (thrown) {
+      signal.throwIfAborted();
+      const error = toKubeError(operation, thrown);
+      report(error.status, error);
+      throw error;
+    } finally {
+      deadline.clear();
+    }
+  };
+
+  const request = <T>({ method, path, query, body, contentType, ...rest }: KubeRequest): Promise<T> =>
+    observed({ method, path, ...rest }, (operation, { signal }) =>
+      withCredentials(operation, async (credentials) => {
+        const { headers, ...target } = head(credentials, path, query);
+        const type = contentType ?? (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json');
+        const answer = await poolFor(credentials.tls).request({
+          ...target,
+          method,
+          headers: body === undefined ? headers : { ...headers, 'content-type': type },
+          body: body === undefined ? null : JSON.stringify(body),
+          signal,
+        });
+        return parseAnswer<T>(operation, answer);
+      }),
+    );
+
+  const stream = ({ path, query, idleSeconds, totalSeconds, ...rest }: StreamRequest): Promise<LineStream> =>
+    observed({ method: 'GET', path, ...rest }, (operation, opening) =>
+      withCredentials(operation, async (credentials) => {
+        // A dispatcher of its own for every watch: a watch lives for minutes, so a new connection costs nothing, and one that a load
+        // balancer has silently dropped (kubernetes-client/javascript#589) is never used again.
+        const dispatcher = dispatcherFor(access, credentials.tls, connectTimeoutSeconds, 1, idleSeconds);
+        streams.add(dispatcher);
+        const close = (): void => {
+          total.clear();
+          opening.signal.removeEventListener('abort', whileOpening);
+          streams.delete(dispatcher);
+          dispatcher.destroy().catch(() => undefined);
+        };
+        const total = startDeadline(clock, totalSeconds * 1000, rest.signal);
+        const abort = new AbortController();
+        const whileOpening = (): void => abort.abort(opening.signal.reason);
+        total.signal.addEventListener('abort', () => abort.abort(total.signal.reason), { once: true });
+        opening.signal.addEventListener('abort', whileOpening, { once: true });
+        try {
+          const answer = await dispatcher.request({ ...head(credentials, path, query), method: 'GET', signal: abort.signal });
+          if (answer.statusCode !== 200) await parseAnswer(operation, answer);
+          opening.signal.removeEventListener('abort', whileOpening);
+          return { lines: linesOf(operation, answer.body, rest.signal, close), close };
+        } catch (error) {
+          close();
+          throw error;
+        }
+      }),
+    );
+
+  return {
+    request,
+    stream,
+    close: async () => {
+      isClosed = true;
+      await Promise.all([...(pool ? [pool.dispatcher] : []), ...streams].map((dispatcher) => dispatcher.destroy()));
+    },
+  };
+};
+
+/**
+ * The sockets. HTTP/1.1 only, although API servers speak HTTP/2: giving up on a request then closes its socket, so a connection that died
+ * without a word costs one request and isn't used again; a dead HTTP/2 session goes on serving everybody until its ping fails a minute later.
+ */
+const dispatcherFor = (
+  access: KubeAccess,
+  tls: TlsMaterial,
+  connectTimeoutSeconds: number,
+  connections: number,
+  idleSeconds?: number,
+): Dispatcher => {
+  const { origin } = new URL(access.server);
+  const common = {
+    allowH2: false,
+    // Every request has its own deadline; undici's own (300 s) would only confuse the picture.
+    headersTimeout: 0,
+    bodyTimeout: (idleSeconds ?? 0) * 1000,
+    // API servers give no hint how long an idle connection may stay; load balancers drop it after four minutes.
+    keepAliveTimeout: 30_000,
+    keepAliveMaxTimeout: 30_000,
+  };
+  // TCP's own probes find a peer that is gone within 40 s, on a quiet watch as well. Half a minute is what client-go uses.
+  const connect = { ...tls, allowH2: false, timeout: connectTimeoutSeconds * 1000, keepAlive: true, keepAliveInitialDelay: 30_000 };
+  if (access.proxyUrl !== undefined) {
+    return new ProxyAgent({
+      ...common,
+      uri: access.proxyUrl,
+      requestTls: connect,
+      connect: { keepAlive: true, keepAliveInitialDelay: 30_000 },
+      connections,
+    });
+  }
+  return connections === 1 ? new Client(origin, { ...common, connect }) : new Pool(origin, { ...common, connect, connections });
+};
+
+const readCredentials = async (operation: string, access: KubeAccess): Promise<Credentials> => {
+  try {
+    return await access.credentials();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : "can't sign in";
+    throw new KubeError(message, { operation, code: 'CredentialsUnavailable' }, { cause: error });
+  }
+};
+
+/** The parsed answer, taken at its word to be a T; anything but a 2xx is thrown. */
+const parseAnswer = async <T>(operation: string, { statusCode, headers, body }: Dispatcher.ResponseData): Promise<T> => {
+  const text = await body.text();
+  let parsed;
+  try {
+    parsed = text === '' ? undefined : JSON.parse(text);
+  } catch (error) {
+    if (statusCode < 400)
+      throw new KubeError(`the answer to ${operation} isn't JSON`, { operation, code: 'MalformedAnswer' }, { cause: error });
+  }
+  if (statusCode >= 200 && statusCode < 300) return parsed;
+  const retryAfter = headers['retry-after'];
+  throw errorFromStatus(operation, statusCode, parsed, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter);
+};
+
+const toKubeError = (operation: string, thrown: unknown): KubeError => {
+  if (thrown instanceof KubeError) return thrown;
+  if (thrown instanceof DeadlineError) {
+    return new KubeError(`the API server gave no answer within ${thrown.milliseconds / 1000} s`, { operation, code: 'DeadlineExceeded' });
+  }
+  const error = errorFromSocket(operation, thrown);
+  return error.code === 'UND_ERR_BODY_TIMEOUT'
+    ? new KubeError('the stream was silent for too long', { operation, code: 'IdleTooLong' })
+    : error;
+};
+
+/** No object of the API is larger than a few megabytes; a line that is longer means that the stream isn't what we think it is. */
+const longestLine = 32 * 1024 * 1024;
+
+async function* linesOf(
+  operation: string,
+  body: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+  close: () => void,
+): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  try {
+    for await (const chunk of body) {
+      const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+      rest = parts.pop() ?? '';
+      if (rest.length > longestLine) throw new KubeError('the stream has a line without an end', { operation, code: 'MalformedAnswer' });
+      yield* parts;
+    }
+    rest += decoder.decode();
+    if (rest !== '') yield rest;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw toKubeError(operation, error);
+  } finally {
+    close();
+  }
+}
