@@ -1,0 +1,164 @@
+import { receiverFault } from './action-group-limits.ts';
+import { locationConflict, resourceNotFound } from './errors.ts';
+import type { Answer } from './http.ts';
+import { dropIdentity, identityToWire, settleIdentity, type IdentityBody, type StoredIdentity } from './identity.ts';
+import { below, page } from './page.ts';
+import type { ArmRequest, Azure, ResourceProvider } from './provider.ts';
+import { idKey } from './resource-id.ts';
+import { checkedBody } from './schema.ts';
+
+/** One receiver; which fields it has depends on its list. */
+export type Receiver = Readonly<Record<string, unknown>>;
+
+/** The receiver lists in the order in which the service answers them. All but the last are always there, empty or not. */
+export const receiverLists = [
+  'emailReceivers',
+  'smsReceivers',
+  'webhookReceivers',
+  'eventHubReceivers',
+  'itsmReceivers',
+  'azureAppPushReceivers',
+  'automationRunbookReceivers',
+  'voiceReceivers',
+  'logicAppReceivers',
+  'azureFunctionReceivers',
+  'armRoleReceivers',
+] as const;
+
+/** The properties of a group, `incidentReceivers` and all. */
+export type GroupProperties = Readonly<
+  Partial<Record<(typeof receiverLists)[number] | 'incidentReceivers', readonly Receiver[] | null>>
+> & {
+  readonly groupShortName: string;
+  readonly enabled?: boolean;
+};
+
+/** The body of a PUT, read-only properties taken out. */
+export interface GroupBody {
+  readonly location: string;
+  readonly tags?: Readonly<Record<string, string>> | null;
+  readonly identity?: IdentityBody | null;
+  readonly properties: GroupProperties;
+}
+
+/** An action group as it is kept. */
+export interface StoredActionGroup {
+  readonly subscriptionId: string;
+  readonly resourceGroup: string;
+  readonly name: string;
+  readonly body: Omit<GroupBody, 'identity'>;
+  readonly identity?: StoredIdentity;
+}
+
+const type = 'Microsoft.Insights/actionGroups';
+const writeAction = `${type}/write`;
+const apiVersions = ['2023-01-01', '2024-10-01-preview'];
+
+/** Lists whose receivers have `useCommonAlertSchema`, which the service fills in. */
+const withCommonSchema = new Set<string>([
+  'emailReceivers',
+  'webhookReceivers',
+  'eventHubReceivers',
+  'automationRunbookReceivers',
+  'logicAppReceivers',
+  'azureFunctionReceivers',
+  'armRoleReceivers',
+]);
+
+/** Lists whose receivers have a `status`. Which one a mail address shows before its owner confirmed it isn't known; assumed: `Enabled`. */
+const withStatus = new Set<string>(['emailReceivers', 'smsReceivers']);
+
+const receiverToWire = (list: string, receiver: Receiver): Receiver => ({
+  ...receiver,
+  ...(withCommonSchema.has(list) ? { useCommonAlertSchema: receiver['useCommonAlertSchema'] ?? false } : {}),
+  ...(withStatus.has(list) ? { status: 'Enabled' } : {}),
+});
+
+/** `global` comes back as `Global`; other locations as they were sent. */
+const locationToWire = (location: string): string => (location.toLowerCase() === 'global' ? 'Global' : location);
+
+/** An action group as answers show it, recorded oddities included: the GUID in upper case, `kind` and missing `tags` as null. */
+export const actionGroupToWire = (azure: Azure, group: StoredActionGroup): Record<string, unknown> => {
+  const { tags = null, location, properties } = group.body;
+  const subscriptionId = azure.settings.upperCaseActionGroupIds ? group.subscriptionId.toUpperCase() : group.subscriptionId;
+  const lists = receiverLists.map((list) => [list, (properties[list] ?? []).map((receiver) => receiverToWire(list, receiver))]);
+  const { incidentReceivers } = properties;
+  return {
+    id: `/subscriptions/${subscriptionId}/resourceGroups/${group.resourceGroup}/providers/microsoft.insights/actionGroups/${group.name}`,
+    type: 'Microsoft.Insights/ActionGroups',
+    name: group.name,
+    location: locationToWire(location),
+    kind: null,
+    tags,
+    ...(group.identity === undefined ? {} : { identity: identityToWire(azure, group.identity) }),
+    properties: {
+      groupShortName: properties.groupShortName,
+      enabled: properties.enabled ?? true,
+      ...Object.fromEntries(lists),
+      ...(incidentReceivers === undefined || incidentReceivers === null ? {} : { incidentReceivers }),
+    },
+  };
+};
+
+/** Action groups: PUT replaces everything, PATCH changes tags, identity and `enabled` only. */
+export const actionGroups = (azure: Azure): ResourceProvider => {
+  const groups = azure.state.actionGroups;
+  const find = ({ path }: ArmRequest): StoredActionGroup => {
+    const group = groups.get(idKey(path.id));
+    if (group === undefined) throw resourceNotFound(`${type.toLowerCase()}/${path.names[0] ?? ''}`, path.resourceGroup ?? '');
+    return group;
+  };
+
+  const store = (request: ArmRequest, wanted: GroupBody, existing: StoredActionGroup | undefined, keepIdentity: boolean): Answer => {
+    const { path } = request;
+    const [name = ''] = path.names;
+    const fault = receiverFault(wanted, name, azure.settings.flatActionGroupErrors);
+    if (fault !== undefined) throw fault;
+    const there = existing && locationToWire(existing.body.location);
+    if (there !== undefined && there.toLowerCase() !== wanted.location.toLowerCase()) {
+      throw locationConflict(name, path.resourceGroup ?? '', there, wanted.location);
+    }
+    const { identity: wantedIdentity, ...body } = wanted;
+    const identity = keepIdentity
+      ? existing?.identity
+      : settleIdentity(azure, request, writeAction, { wanted: wantedIdentity, existing: existing?.identity });
+    const group: StoredActionGroup = {
+      subscriptionId: existing?.subscriptionId ?? path.subscriptionId,
+      resourceGroup: existing?.resourceGroup ?? path.resourceGroup ?? '',
+      name: existing?.name ?? name,
+      body,
+      ...(identity === undefined ? {} : { identity }),
+    };
+    groups.set(idKey(path.id), group);
+    return { status: existing === undefined ? 201 : 200, body: actionGroupToWire(azure, group) };
+  };
+
+  return {
+    type,
+    apiVersions,
+    placement: 'resourceGroup',
+    verbs: {
+      GET: (request) => ({ status: 200, body: actionGroupToWire(azure, find(request)) }),
+      LIST: (request) => {
+        return page(azure, request, below(groups, request.path.scope), (group) => actionGroupToWire(azure, group));
+      },
+      PUT: (request) => {
+        const wanted = checkedBody<GroupBody>('action-group', request.body);
+        return store(request, wanted, groups.get(idKey(request.path.id)), false);
+      },
+      PATCH: (request) => {
+        const existing = find(request);
+        const change = checkedBody<Partial<GroupBody>>('action-group-patch', request.body);
+        const properties = { ...existing.body.properties, ...change.properties };
+        return store(request, { ...existing.body, ...change, properties }, existing, change.identity === undefined);
+      },
+      DELETE: ({ path }) => {
+        const group = groups.get(idKey(path.id));
+        if (group === undefined) return { status: 204 };
+        groups.delete(idKey(path.id));
+        dropIdentity(azure, group.identity);
+        return { status: 200 };
+      },
+    },
+  };
+};

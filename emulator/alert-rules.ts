@@ -1,0 +1,219 @@
+import { randomUUID } from 'node:crypto';
+import { ruleFault } from './alert-rule-limits.ts';
+import { badRequest, linkedAuthorizationFailed, locationConflict, resourceNotFound } from './errors.ts';
+import type { Answer } from './http.ts';
+import { dropIdentity, identityToWire, settleIdentity, type IdentityBody, type StoredIdentity } from './identity.ts';
+import { below, page } from './page.ts';
+import { may, type ArmRequest, type Azure, type ResourceProvider } from './provider.ts';
+import { idKey, lastSegment, whereIs } from './resource-id.ts';
+import { checkedBody } from './schema.ts';
+import { withSevenDigits } from './time.ts';
+import type { Caller } from './tokens.ts';
+import { isClusterId } from './world.ts';
+
+/** The part of a rule's properties that the emulator itself reads; everything else goes through as it came. */
+export interface RuleProperties {
+  readonly [property: string]: unknown;
+  readonly severity?: number;
+  readonly enabled?: boolean;
+  readonly description?: string;
+  readonly scopes?: readonly string[];
+  readonly evaluationFrequency?: string;
+  readonly windowSize?: string;
+  readonly overrideQueryTimeRange?: string;
+  readonly muteActionsDuration?: string;
+  readonly autoMitigate?: boolean;
+  readonly actions?: { readonly actionGroups?: readonly string[] };
+  readonly criteria?: {
+    readonly allOf?: readonly {
+      readonly query?: string;
+      readonly timeAggregation?: string;
+      readonly operator?: string;
+      readonly threshold?: number;
+      readonly dimensions?: readonly unknown[];
+      readonly failingPeriods?: { readonly numberOfEvaluationPeriods?: number; readonly minFailingPeriodsToAlert?: number };
+    }[];
+  };
+}
+
+/** The body of a PUT, read-only properties taken out. */
+export interface RuleBody {
+  readonly location: string;
+  readonly kind?: string;
+  readonly tags?: Readonly<Record<string, string>> | null;
+  readonly identity?: IdentityBody;
+  readonly properties: RuleProperties;
+}
+
+/** A rule as it is kept. */
+export interface StoredAlertRule {
+  readonly subscriptionId: string;
+  readonly resourceGroup: string;
+  readonly name: string;
+  readonly body: Omit<RuleBody, 'identity'>;
+  readonly identity?: StoredIdentity;
+  readonly createdWithApiVersion: string;
+  readonly etag: string;
+  readonly created: { readonly by: string; readonly at: Date };
+  readonly modified: { readonly by: string; readonly at: Date };
+}
+
+const type = 'Microsoft.Insights/scheduledQueryRules';
+const writeAction = `${type}/write`;
+
+/** Versions that the service was seen to offer and the operator might call. */
+const apiVersions = ['2023-12-01', '2025-01-01-preview'];
+
+const shortLocation = (location: string): string => location.toLowerCase().replaceAll(' ', '');
+
+/**
+ * A rule as answers show it. What the client didn't send isn't echoed, but for `enabled`; ids and types have the casing that the service
+ * was seen to answer with, which isn't the one that clients send.
+ */
+export const alertRuleToWire = (azure: Azure, rule: StoredAlertRule): Record<string, unknown> => {
+  const { kind, tags, location, properties } = rule.body;
+  const typeInId = azure.settings.alertRuleIds === 'lowerCase' ? type.toLowerCase() : type;
+  return {
+    id: `/subscriptions/${rule.subscriptionId}/resourceGroups/${rule.resourceGroup}/providers/${typeInId}/${rule.name}`,
+    name: rule.name,
+    type,
+    location: shortLocation(location),
+    ...(kind === undefined ? {} : { kind }),
+    ...(tags === undefined || tags === null ? {} : { tags }),
+    ...(rule.identity === undefined ? {} : { identity: identityToWire(azure, rule.identity) }),
+    etag: `"${rule.etag}"`,
+    properties: { enabled: true, ...properties, createdWithApiVersion: rule.createdWithApiVersion },
+    systemData: {
+      createdBy: rule.created.by,
+      createdByType: 'Application',
+      createdAt: withSevenDigits(rule.created.at),
+      lastModifiedBy: rule.modified.by,
+      lastModifiedByType: 'Application',
+      lastModifiedAt: withSevenDigits(rule.modified.at),
+    },
+  };
+};
+
+/** What a rule refers to must be readable for whoever writes it, as Azure Monitor's documentation on creating alerts says. */
+const checkLinks = (azure: Azure, request: ArmRequest, { scopes = [], actions = {} }: RuleProperties): void => {
+  const { objectId } = request.caller;
+  const links = [
+    ...scopes.map((scope) => ({ linkedScope: scope, linkedAction: readAction(scope) })),
+    ...(actions.actionGroups ?? []).map((group) => ({ linkedScope: group, linkedAction: 'Microsoft.Insights/actionGroups/read' })),
+  ];
+  for (const link of links) {
+    if (!may(azure, objectId, link.linkedAction, link.linkedScope)) {
+      throw linkedAuthorizationFailed({ objectId, action: writeAction, scope: request.path.id, ...link });
+    }
+  }
+};
+
+/** The action that reads whatever an id names: a subscription, a resource group, or a resource by its type. */
+const readAction = (id: string): string => {
+  const segments = id.split('/').filter((segment) => segment !== '');
+  const providers = segments.findLastIndex((segment) => segment.toLowerCase() === 'providers');
+  if (providers === -1)
+    return segments.length > 2 ? 'Microsoft.Resources/subscriptions/resourceGroups/read' : 'Microsoft.Resources/subscriptions/read';
+  const [namespace, ...rest] = segments.slice(providers + 1);
+  return [namespace, ...rest.filter((_, index) => index % 2 === 0), 'read'].join('/');
+};
+
+/** Whether a scope is there. Resources of kinds that the emulator doesn't have are given the benefit of the doubt. */
+const scopeExists = ({ state }: Azure, scope: string): boolean => {
+  const { subscriptionId = '', resourceGroup } = whereIs(scope);
+  const subscription = state.subscriptions.get(subscriptionId.toLowerCase());
+  if (subscription === undefined) return false;
+  if (resourceGroup !== undefined && !subscription.resourceGroups.has(resourceGroup.toLowerCase())) return false;
+  return isClusterId(scope) ? state.clusters.has(idKey(scope)) : true;
+};
+
+const checkScope = (azure: Azure, { scopes = [] }: RuleProperties, existing: StoredAlertRule | undefined): void => {
+  const [scope = ''] = scopes;
+  const [before = scope] = existing?.body.properties.scopes ?? [];
+  if (idKey(before) !== idKey(scope)) throw badRequest('Scope can not be updated');
+  if (azure.settings.scopesMustExist && !scopeExists(azure, scope)) throw badRequest(`Scope '${lastSegment(scope)}' does not exist`);
+};
+
+/** Alert rules: PUT replaces everything, PATCH replaces what it names, and nothing takes longer than the call. */
+export const alertRules = (azure: Azure): ResourceProvider => {
+  const rules = azure.state.alertRules;
+  const find = ({ path }: ArmRequest): StoredAlertRule => {
+    const rule = rules.get(idKey(path.id));
+    if (rule === undefined) throw resourceNotFound(`${type.toLowerCase()}/${path.names[0] ?? ''}`, path.resourceGroup ?? '');
+    return rule;
+  };
+
+  const store = (request: ArmRequest, wanted: RuleBody, existing: StoredAlertRule | undefined): Answer => {
+    const { path, caller } = request;
+    const [name = ''] = path.names;
+    checkLinks(azure, request, wanted.properties);
+    const fault = ruleFault(wanted, name);
+    if (fault !== undefined) throw fault;
+    if (existing !== undefined && shortLocation(existing.body.location) !== shortLocation(wanted.location)) {
+      throw locationConflict(name, path.resourceGroup ?? '', shortLocation(existing.body.location), shortLocation(wanted.location));
+    }
+    checkScope(azure, wanted.properties, existing);
+
+    const { identity: wantedIdentity, ...body } = wanted;
+    const identity = settleIdentity(azure, request, writeAction, { wanted: wantedIdentity, existing: existing?.identity });
+    const now = { by: authorOf(caller), at: azure.clock() };
+    const rule: StoredAlertRule = {
+      subscriptionId: existing?.subscriptionId ?? path.subscriptionId,
+      resourceGroup: existing?.resourceGroup ?? path.resourceGroup ?? '',
+      name: existing?.name ?? name,
+      body,
+      ...(identity === undefined ? {} : { identity }),
+      createdWithApiVersion: existing?.createdWithApiVersion ?? request.apiVersion,
+      etag: randomUUID(),
+      created: existing?.created ?? now,
+      modified: now,
+    };
+    rules.set(idKey(path.id), rule);
+    return { status: existing === undefined ? 201 : 200, body: alertRuleToWire(azure, rule) };
+  };
+
+  return {
+    type,
+    apiVersions,
+    placement: 'resourceGroup',
+    verbs: {
+      GET: (request) => ({ status: 200, body: alertRuleToWire(azure, find(request)) }),
+      LIST: (request) => {
+        return page(azure, request, below(rules, request.path.scope), (rule) => alertRuleToWire(azure, rule));
+      },
+      PUT: (request) => {
+        const wanted = checkedBody<RuleBody>('scheduled-query-rule', request.body);
+        return store(request, wanted, rules.get(idKey(request.path.id)));
+      },
+      PATCH: (request) => {
+        const existing = find(request);
+        const { properties, identity, ...change } = checkedBody<Partial<RuleBody>>('scheduled-query-rule-patch', request.body);
+        const kept = identity ?? identityAsSent(existing.identity);
+        const wanted: RuleBody = {
+          ...existing.body,
+          ...change,
+          ...(kept === undefined ? {} : { identity: kept }),
+          properties: { ...existing.body.properties, ...properties },
+        };
+        return store(request, wanted, existing);
+      },
+      DELETE: ({ path }) => {
+        const rule = rules.get(idKey(path.id));
+        if (rule === undefined) return { status: 204 };
+        rules.delete(idKey(path.id));
+        dropIdentity(azure, rule.identity);
+        return { status: 200 };
+      },
+    },
+  };
+};
+
+const authorOf = ({ clientId }: Caller): string => clientId;
+
+const identityAsSent = (identity: StoredIdentity | undefined): IdentityBody | undefined =>
+  identity && {
+    type: identity.type,
+    ...(identity.userAssigned === undefined
+      ? {}
+      : { userAssignedIdentities: Object.fromEntries(identity.userAssigned.map((id) => [id, {}])) }),
+  };

@@ -1,0 +1,195 @@
+import { actionGroups, actionGroupToWire } from './action-groups.ts';
+import { answerAdmin } from './admin.ts';
+import { alertRules, alertRuleToWire } from './alert-rules.ts';
+import { createAssertionVerifier } from './assertion.ts';
+import { createServerCertificate } from './certificates.ts';
+import { clusters, maintenanceConfigurations } from './clusters.ts';
+import { answerEntra, type EntraContext } from './entra.ts';
+import { createGateway } from './gateway.ts';
+import { createHeaders } from './headers.ts';
+import type { Answer, Incoming } from './http.ts';
+import { createJournal, type Call, type Journal } from './journal.ts';
+import type { Azure } from './provider.ts';
+import { roleAssignments, roleAssignmentToWire } from './role-assignments.ts';
+import { startServer } from './server.ts';
+import { defaultSettings, type Settings } from './settings.ts';
+import { createState } from './state.ts';
+import { createTokens } from './tokens.ts';
+import { worldMistakes, type World } from './world.ts';
+import { createWorldHandle, type WorldHandle } from './world-handle.ts';
+
+/** What to start; besides these, every field of `Settings`, each with its default there. */
+export interface EmulatorOptions extends Partial<Settings> {
+  readonly world: World;
+  /** PEM of the authority behind the token issuer's certificate; the public ones are always trusted. */
+  readonly issuerCa?: string;
+  /** Address to listen on. Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 0: any free port. */
+  readonly port?: number;
+  /** The time by which tokens expire and things are dated. Default: the real one. */
+  readonly clock?: () => Date;
+}
+
+/** A resource as a GET would answer it. */
+export type WireResource = Record<string, unknown> & { readonly id: string; readonly name: string };
+
+/** Everything that a client can have made. */
+export interface Resources {
+  readonly actionGroups: readonly WireResource[];
+  readonly alertRules: readonly WireResource[];
+  /** `isSeed`: it came from the world or through the handle, not from a PUT. */
+  readonly roleAssignments: readonly (WireResource & { readonly isSeed: boolean })[];
+}
+
+/** A running emulator. */
+export interface Emulator {
+  /** `https://127.0.0.1:PORT`: authority host and Resource Manager endpoint in one. */
+  readonly url: string;
+  /** PEM of the authority that clients must trust, for `NODE_EXTRA_CA_CERTS` and the like. */
+  readonly ca: string;
+  readonly journal: Journal;
+  readonly world: WorldHandle;
+  /** Deep copies, in the order of their ids. */
+  readonly resources: () => Resources;
+  /**
+   * An access token without signing in: a shortcut for people and tests that Azure doesn't have.
+   * @param options.audience default: Azure Resource Manager; @param options.expiresInSeconds default: an hour, may be negative.
+   */
+  readonly mintToken: (clientId: string, options?: { audience?: string; expiresInSeconds?: number }) => Promise<string>;
+  readonly stop: () => Promise<void>;
+}
+
+/** The audiences that Azure Resource Manager takes in the public cloud. */
+const managementAudiences = ['https://management.azure.com', 'https://management.core.windows.net'];
+
+/** Tokens for this one can be had, so that a token with a foreign audience can be tried on Resource Manager. */
+const otherResources = ['https://graph.microsoft.com'];
+
+const errorCodeOf = ({ status, body }: Answer): string | undefined => {
+  if (status < 400) return undefined;
+  const { error, code } = (body ?? {}) as { error?: { code?: string }; code?: string };
+  return error?.code ?? code;
+};
+
+/** Leaves out what is undefined, which `exactOptionalPropertyTypes` would otherwise make every caller do. */
+const defined = <Fields extends object>(fields: Fields): { [Field in keyof Fields]: Exclude<Fields[Field], undefined> } =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+
+/**
+ * Starts an emulator of the corner of Azure that the operator talks to. Throws an error that names every mistake when the world isn't a
+ * good one. Several can run side by side in one process.
+ */
+export const startEmulator = async (options: EmulatorOptions): Promise<Emulator> => {
+  const { world, issuerCa, host = '127.0.0.1', port = 0, clock = () => new Date(), ...given } = options;
+  const mistakes = worldMistakes(world);
+  if (mistakes.length > 0) throw new Error(`the world is not a good one:\n${mistakes.join('\n')}`);
+
+  const settings: Settings = { ...defaultSettings, ...given };
+  const state = createState(world);
+  const { journal, record } = createJournal(settings.journalLimit);
+  const [certificate, tokens] = await Promise.all([createServerCertificate(host), createTokens(world.tenantId, clock)]);
+  const assertions = createAssertionVerifier({
+    ...(issuerCa === undefined ? {} : { issuerCa }),
+    clock,
+    leewaySeconds: settings.assertionLeewaySeconds,
+  });
+  const headersOf = createHeaders(clock);
+
+  // The address is known only once the server listens, and the server needs something to serve.
+  let url = '';
+  const azure: Azure = {
+    state,
+    settings,
+    clock,
+    get url() {
+      return url;
+    },
+  };
+  const audiences = (): string[] => [...managementAudiences, url];
+  const entra = (): EntraContext => ({
+    tenantId: state.tenantId,
+    url,
+    applications: state.applications,
+    tokens,
+    assertions,
+    clock,
+    accessTokenSeconds: settings.accessTokenSeconds,
+    resources: [...audiences(), ...otherResources],
+    federationErrors: settings.federationErrors,
+  });
+  const gateway = createGateway(
+    azure,
+    [alertRules(azure), actionGroups(azure), roleAssignments(azure), maintenanceConfigurations(azure), clusters(azure)],
+    tokens,
+    audiences,
+  );
+
+  const resources = (): Resources => {
+    const inOrder = (list: Record<string, unknown>[]): never =>
+      structuredClone(list).toSorted((left, right) => String(left['id']).localeCompare(String(right['id']))) as never;
+    return {
+      actionGroups: inOrder([...state.actionGroups.values()].map((group) => actionGroupToWire(azure, group))),
+      alertRules: inOrder([...state.alertRules.values()].map((rule) => alertRuleToWire(azure, rule))),
+      roleAssignments: inOrder([...state.roleAssignments.all()].map((each) => ({ ...roleAssignmentToWire(each), isSeed: each.isSeed }))),
+    };
+  };
+
+  const mintToken: Emulator['mintToken'] = (clientId, { audience = managementAudiences[0] ?? url, expiresInSeconds = 3600 } = {}) => {
+    const application = state.applications.get(clientId.toLowerCase());
+    if (application === undefined) throw new Error(`there is no application ${clientId}`);
+    return tokens.mint(application, audience, expiresInSeconds);
+  };
+
+  const note = (incoming: Incoming, answer: Answer, more: Partial<Call> & Pick<Call, 'kind'>): void => {
+    const { method, path } = incoming;
+    record({ at: clock().toISOString(), method, path, status: answer.status, ...more });
+  };
+
+  const answer = async (incoming: Incoming): Promise<Answer> => {
+    const admin = await answerAdmin(incoming, { journal, resources, mintToken, applications: state.applications });
+    if (admin !== undefined) return admin;
+
+    const signIn = await answerEntra(incoming, entra());
+    if (signIn !== undefined) {
+      const { kind, clientId, principalId, errorCode, ...plain } = signIn;
+      note(incoming, plain, { kind, ...defined({ name: clientId, principalId, errorCode }) });
+      return { ...plain, headers: headersOf({ method: incoming.method, status: plain.status }) };
+    }
+
+    const { answer: plain, caller, path, type, operation, apiVersion, requestBody } = await gateway(incoming);
+    const subscriptionId = path?.subscriptionId;
+    const name = path?.isCollection === false ? path.names.at(-1) : undefined;
+    const principalId = caller?.objectId;
+    note(incoming, plain, {
+      kind: 'arm',
+      ...defined({
+        type,
+        operation,
+        subscriptionId,
+        name,
+        apiVersion,
+        errorCode: errorCodeOf(plain),
+        principalId,
+        requestBody,
+        responseBody: plain.body,
+      }),
+    });
+    const common = headersOf({ method: incoming.method, status: plain.status, ...defined({ subscriptionId, principalId, type }) });
+    return { ...plain, headers: { ...common, ...plain.headers } };
+  };
+
+  const server = await startServer(certificate, { host, port }, answer);
+  url = `https://127.0.0.1:${server.port}`;
+  return {
+    url,
+    ca: certificate.ca,
+    journal,
+    world: createWorldHandle(state, clock),
+    resources,
+    mintToken,
+    stop: async () => {
+      await Promise.all([server.close(), assertions.close()]);
+    },
+  };
+};

@@ -1,0 +1,105 @@
+import type { Answer } from './http.ts';
+
+/** The inside of an error body of Azure Resource Manager. */
+export interface ErrorDetail {
+  readonly code: string;
+  readonly message: string;
+  readonly target?: string;
+  readonly details?: readonly ErrorDetail[];
+}
+
+/** A refusal on its way to the client. Thrown by whichever part refuses, turned into an answer in one place. */
+export class ArmError extends Error {
+  override readonly name = 'ArmError' as const;
+  readonly status: number;
+  readonly detail: ErrorDetail;
+  readonly headers: Readonly<Record<string, string>>;
+  /** `{code, message}` without the envelope `error`: how the action group service itself (not the gateway) answers, by its specification. */
+  readonly flat: boolean;
+  constructor(status: number, detail: ErrorDetail, options: { headers?: Readonly<Record<string, string>>; flat?: boolean } = {}) {
+    super(`${detail.code}: ${detail.message}`);
+    this.status = status;
+    this.detail = detail;
+    this.headers = options.headers ?? {};
+    this.flat = options.flat ?? false;
+  }
+
+  /** The answer that carries this error. */
+  answer(): Answer {
+    return { status: this.status, headers: this.headers, body: this.flat ? this.detail : { error: this.detail } };
+  }
+}
+
+/** Refusals that never reached a resource provider carry this header. */
+const fromGateway = { headers: { 'x-ms-failure-cause': 'gateway' } };
+
+/** 400 `BadRequest`: the request was understood, and a resource provider refuses what it asks. */
+export const badRequest = (message: string): ArmError => new ArmError(400, { code: 'BadRequest', message });
+
+/** 400 `InvalidRequestContent`; the wrapping sentence is the one that Azure puts around the reason, for values out of range too. */
+export const invalidContent = (reason: string): ArmError =>
+  new ArmError(400, {
+    code: 'InvalidRequestContent',
+    message: `The request content was invalid and could not be deserialized: '${reason}'`,
+  });
+
+/** 404 for a subscription that isn't in the world. */
+export const subscriptionNotFound = (subscriptionId: string): ArmError =>
+  new ArmError(404, { code: 'SubscriptionNotFound', message: `The subscription '${subscriptionId}' could not be found.` }, fromGateway);
+
+/** 404 for a resource group that isn't there, whatever the verb: a DELETE inside a missing group isn't a 204. */
+export const resourceGroupNotFound = (resourceGroup: string): ArmError =>
+  new ArmError(404, { code: 'ResourceGroupNotFound', message: `Resource group '${resourceGroup}' could not be found.` }, fromGateway);
+
+/** 404 for a resource that isn't there; `resource` is its type and name, `Microsoft.X/ys/name`. */
+export const resourceNotFound = (resource: string, resourceGroup: string): ArmError =>
+  new ArmError(
+    404,
+    {
+      code: 'ResourceNotFound',
+      message: `The Resource '${resource}' under resource group '${resourceGroup}' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix`,
+    },
+    fromGateway,
+  );
+
+/** 403: the caller has no role with this action at this scope. */
+export const authorizationFailed = (objectId: string, action: string, scope: string): ArmError =>
+  new ArmError(
+    403,
+    {
+      code: 'AuthorizationFailed',
+      message:
+        `The client '${objectId}' with object id '${objectId}' does not have authorization to perform action '${action}' over scope '${scope}' ` +
+        'or the scope is invalid. If access was recently granted, please refresh your credentials.',
+    },
+    fromGateway,
+  );
+
+/** 403: the caller may write the resource itself, but lacks a right on something the resource refers to. */
+export const linkedAuthorizationFailed = (linked: {
+  objectId: string;
+  action: string;
+  scope: string;
+  linkedAction: string;
+  linkedScope: string;
+}): ArmError =>
+  new ArmError(
+    403,
+    {
+      code: 'LinkedAuthorizationFailed',
+      message:
+        `The client '${linked.objectId}' with object id '${linked.objectId}' has permission to perform action '${linked.action}' on scope '${linked.scope}'; ` +
+        `however, it does not have permission to perform action(s) '${linked.linkedAction}' on the linked scope(s) '${linked.linkedScope}' ` +
+        '(respectively) or the linked scope(s) are invalid.',
+    },
+    fromGateway,
+  );
+
+/** 409: Azure Resource Manager never moves a resource to another location. */
+export const locationConflict = (name: string, resourceGroup: string, there: string, wanted: string): ArmError =>
+  new ArmError(409, {
+    code: 'InvalidResourceLocation',
+    message:
+      `The resource '${name}' already exists in location '${there}' in resource group '${resourceGroup}'. ` +
+      `A resource with the same name cannot be created in location '${wanted}'. Please select a new resource name.`,
+  });

@@ -1,0 +1,170 @@
+import { ArmError, invalidContent, resourceGroupNotFound, subscriptionNotFound } from './errors.ts';
+import type { Answer, Incoming } from './http.ts';
+import type { Operation } from './journal.ts';
+import { authorize, type Azure, type ResourceProvider, type Verb } from './provider.ts';
+import { parseArmPath, type ArmPath } from './resource-id.ts';
+import type { Caller, Tokens } from './tokens.ts';
+import { withSevenDigits } from './time.ts';
+
+/** An answer with what journal and headers want to know of the request, as far as the gateway got. */
+export interface GatewayAnswer {
+  readonly answer: Answer;
+  readonly caller?: Caller;
+  readonly path?: ArmPath;
+  /** Canonical casing when the emulator has the type. */
+  readonly type?: string;
+  readonly operation?: Operation;
+  readonly apiVersion?: string;
+  readonly requestBody?: unknown;
+}
+
+const unauthorized = (tenantId: string, code: string, message: string): ArmError =>
+  new ArmError(
+    401,
+    { code, message },
+    {
+      headers: {
+        'www-authenticate': `Bearer authorization_uri="https://login.windows.net/${tenantId}", error="invalid_token", error_description="${message.replaceAll('"', "'")}"`,
+        'x-ms-failure-cause': 'gateway',
+      },
+    },
+  );
+
+const signedInCaller = async (incoming: Incoming, azure: Azure, tokens: Tokens, audiences: readonly string[]): Promise<Caller> => {
+  const { tenantId } = azure.state;
+  const { authorization } = incoming.headers;
+  if (authorization === undefined)
+    throw unauthorized(tenantId, 'AuthenticationFailed', "Authentication failed. The 'Authorization' header is missing.");
+  const token = /^Bearer (?<token>\S+)$/iu.exec(authorization)?.groups?.['token'];
+  if (token === undefined) {
+    throw unauthorized(
+      tenantId,
+      'AuthenticationFailedInvalidHeader',
+      "Authentication failed. The 'Authorization' header is provided in an invalid format.",
+    );
+  }
+  const result = await tokens.verify(token, audiences);
+  if (!('fault' in result)) return result;
+  switch (result.fault) {
+    case 'expired':
+      throw unauthorized(
+        tenantId,
+        'ExpiredAuthenticationToken',
+        `The access token expiry UTC time '${withSevenDigits(result.expiredAt)}' is earlier than current UTC time '${withSevenDigits(azure.clock())}'.`,
+      );
+    case 'audience':
+      throw unauthorized(
+        tenantId,
+        'InvalidAuthenticationTokenAudience',
+        `The access token has been obtained for wrong audience or resource '${result.audience}'. It should exactly match with one of the allowed audiences '${audiences.join(',')}'.`,
+      );
+    case 'malformed':
+      throw unauthorized(tenantId, 'InvalidAuthenticationToken', 'The access token is invalid.');
+  }
+};
+
+const providerOf = (path: ArmPath, providers: readonly ResourceProvider[]): ResourceProvider => {
+  const provider = providers.find(({ type }) => type.toLowerCase() === path.type.toLowerCase());
+  if (provider !== undefined) return provider;
+  const [namespace = '', ...rest] = path.type.split('/');
+  const isKnownNamespace = providers.some(({ type }) => type.split('/')[0]?.toLowerCase() === namespace.toLowerCase());
+  throw isKnownNamespace
+    ? new ArmError(404, {
+        code: 'InvalidResourceType',
+        message: `The resource type '${rest.join('/')}' could not be found in the namespace '${namespace}'.`,
+      })
+    : new ArmError(404, { code: 'InvalidResourceNamespace', message: `The resource namespace '${namespace}' is invalid.` });
+};
+
+const offeredVersion = (incoming: Incoming, { type, apiVersions }: ResourceProvider): string => {
+  const asked = [...incoming.query].find(([name]) => name.toLowerCase() === 'api-version')?.[1] ?? '';
+  const supported = apiVersions.join(', ');
+  if (asked === '') {
+    throw new ArmError(400, {
+      code: 'MissingApiVersionParameter',
+      message: 'The api-version query parameter (?api-version=) is required for all requests.',
+    });
+  }
+  if (apiVersions.includes(asked)) return asked;
+  if (!/^\d{4}-\d{2}-\d{2}(?:-[a-z]+)?$/u.test(asked)) {
+    throw new ArmError(400, {
+      code: 'InvalidApiVersionParameter',
+      message: `The api-version '${asked}' is invalid. The supported versions are '${supported}'.`,
+    });
+  }
+  throw new ArmError(400, {
+    code: 'NoRegisteredProviderFound',
+    message:
+      `No registered resource provider found for location 'global' and API version '${asked}' for type '${type.split('/').slice(1).join('/')}'. ` +
+      `The supported api-versions are '${supported}'. The supported locations are 'global'.`,
+  });
+};
+
+const verbOf = (method: string, path: ArmPath): Verb | undefined => {
+  if (path.isCollection) return method === 'GET' ? 'LIST' : undefined;
+  return (['GET', 'PUT', 'PATCH', 'DELETE'] as const).find((verb) => verb === method);
+};
+
+const operations: Readonly<Record<Verb, Operation>> = { GET: 'read', LIST: 'list', PUT: 'write', PATCH: 'write', DELETE: 'delete' };
+const actionNames: Readonly<Record<Operation, string>> = { read: 'read', list: 'read', write: 'write', delete: 'delete' };
+
+/** Missing places are told only to those who may ask: a caller without a right gets 403 first. Assumed to be ARM's order. */
+const checkPlace = ({ state }: Azure, { subscriptionId, resourceGroup }: ArmPath): void => {
+  const groups = state.subscriptions.get(subscriptionId.toLowerCase())?.resourceGroups;
+  if (resourceGroup !== undefined && groups?.has(resourceGroup.toLowerCase()) === false) throw resourceGroupNotFound(resourceGroup);
+};
+
+const parsedBody = ({ method, body }: Incoming): unknown => {
+  if (method !== 'PUT' && method !== 'PATCH') return undefined;
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (typeof parsed === 'object' && parsed !== null) return parsed;
+  } catch {
+    // Refused below, like a body that is JSON but no object.
+  }
+  throw invalidContent('The request body is not a JSON object.');
+};
+
+/**
+ * The gateway of Azure Resource Manager: everything that is checked before a resource provider sees a request. In this order: sign-in,
+ * type, api-version, subscription, right, resource group, method, body. Requests outside `/subscriptions/…` are not answered.
+ */
+export const createGateway =
+  (azure: Azure, providers: readonly ResourceProvider[], tokens: Tokens, audiences: () => readonly string[]) =>
+  async (incoming: Incoming): Promise<GatewayAnswer> => {
+    let known: Omit<GatewayAnswer, 'answer'> = {};
+    try {
+      const caller = await signedInCaller(incoming, azure, tokens, audiences());
+      known = { caller };
+      const path = parseArmPath(incoming.path);
+      if (path === undefined)
+        throw new ArmError(404, { code: 'InvalidResource', message: `The emulator doesn't have '${incoming.path}'.` });
+      const verb = verbOf(incoming.method, path);
+      known = { ...known, path, type: path.type, ...(verb === undefined ? {} : { operation: operations[verb] }) };
+
+      const provider = providerOf(path, providers);
+      known = { ...known, type: provider.type };
+      const apiVersion = offeredVersion(incoming, provider);
+      known = { ...known, apiVersion };
+
+      if (!azure.state.subscriptions.has(path.subscriptionId.toLowerCase())) throw subscriptionNotFound(path.subscriptionId);
+      const handle = verb === undefined ? undefined : provider.verbs[verb];
+      const isMisplaced = provider.placement === 'resourceGroup' && !path.isCollection && path.resourceGroup === undefined;
+      if (verb === undefined || handle === undefined || isMisplaced) {
+        throw new ArmError(405, {
+          code: 'MethodNotAllowed',
+          message: `The emulator has no ${incoming.method} for ${provider.type} at '${path.scope}'.`,
+        });
+      }
+      authorize(azure, caller, `${provider.type}/${actionNames[operations[verb]]}`, path.isCollection ? path.scope : path.id);
+      checkPlace(azure, path);
+      const body = parsedBody(incoming);
+      known = { ...known, ...(body === undefined ? {} : { requestBody: body }) };
+      return { ...known, answer: handle({ incoming, path, apiVersion, caller, body }) };
+    } catch (error) {
+      if (error instanceof ArmError) return { ...known, answer: error.answer() };
+      if (error instanceof URIError)
+        return { ...known, answer: new ArmError(400, { code: 'BadRequest', message: 'The path is not well encoded.' }).answer() };
+      throw error;
+    }
+  };

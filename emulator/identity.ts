@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import { ArmError, linkedAuthorizationFailed } from './errors.ts';
+import { may, type ArmRequest, type Azure } from './provider.ts';
+import { idKey } from './resource-id.ts';
+
+/** The `identity` of a request. */
+export interface IdentityBody {
+  readonly type: string;
+  readonly userAssignedIdentities?: Readonly<Record<string, unknown>> | null;
+}
+
+/** The identity of a stored resource. */
+export interface StoredIdentity {
+  readonly type: string;
+  /** The system-assigned principal. */
+  readonly principalId?: string;
+  /** Ids of user-assigned identities, as they were sent. */
+  readonly userAssigned?: readonly string[];
+}
+
+const assignAction = 'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action';
+
+/** Refuses a request that hands out an identity which the caller may not assign (403), or which doesn't exist (400). */
+const checkUserAssigned = (azure: Azure, request: ArmRequest, writeAction: string, ids: readonly string[]): void => {
+  const { objectId } = request.caller;
+  for (const id of ids) {
+    if (!may(azure, objectId, assignAction, id)) {
+      throw linkedAuthorizationFailed({
+        objectId,
+        action: writeAction,
+        scope: request.path.id,
+        linkedAction: assignAction,
+        linkedScope: id,
+      });
+    }
+    if (!azure.state.userAssignedIdentities.has(idKey(id))) {
+      throw new ArmError(400, {
+        code: 'FailedIdentityOperation',
+        message:
+          `Identity operation for resource '${request.path.id}' failed with error 'Failed to perform resource identity operation. Status: 'NotFound'. ` +
+          `Response: 'Resource '${id}' was not found.''.`,
+      });
+    }
+  }
+};
+
+/**
+ * The identity that a resource has after a write. A system-assigned principal is made on first use and kept over later writes; it leaves
+ * the directory when the resource no longer asks for one (its role assignments stay behind, as orphans).
+ */
+export const settleIdentity = (
+  azure: Azure,
+  request: ArmRequest,
+  writeAction: string,
+  change: { wanted: IdentityBody | null | undefined; existing: StoredIdentity | undefined },
+): StoredIdentity | undefined => {
+  const { wanted, existing } = change;
+  const userAssigned = Object.keys(wanted?.userAssignedIdentities ?? {});
+  checkUserAssigned(azure, request, writeAction, userAssigned);
+  if (wanted === undefined || wanted === null) {
+    dropIdentity(azure, existing);
+    return undefined;
+  }
+  if (!wanted.type.includes('SystemAssigned')) {
+    dropIdentity(azure, existing);
+    return { type: wanted.type, ...(userAssigned.length > 0 ? { userAssigned } : {}) };
+  }
+  const principalId = existing?.principalId ?? randomUUID();
+  if (existing?.principalId === undefined) azure.state.principals.set(principalId, { objectId: principalId, createdAt: azure.clock() });
+  return { type: wanted.type, principalId, ...(userAssigned.length > 0 ? { userAssigned } : {}) };
+};
+
+/** Takes a resource's system-assigned principal out of the directory. */
+export const dropIdentity = ({ state }: Azure, identity: StoredIdentity | undefined): void => {
+  if (identity?.principalId !== undefined) state.principals.delete(identity.principalId);
+};
+
+/** The identity as answers show it: `principalId` and `tenantId` on top for a system-assigned one, below each id for user-assigned ones. */
+export const identityToWire = ({ state }: Azure, identity: StoredIdentity): Record<string, unknown> => ({
+  type: identity.type,
+  ...(identity.principalId === undefined ? {} : { principalId: identity.principalId }),
+  ...(identity.type === 'None' ? {} : { tenantId: state.tenantId }),
+  ...(identity.userAssigned === undefined
+    ? {}
+    : {
+        userAssignedIdentities: Object.fromEntries(
+          identity.userAssigned.map((id) => {
+            const known = state.userAssignedIdentities.get(idKey(id));
+            return [id, { principalId: known?.principalId.toLowerCase(), clientId: known?.clientId.toLowerCase() }];
+          }),
+        ),
+      }),
+});

@@ -1,0 +1,64 @@
+/** What a call did to a resource; `list` is a read of a collection. */
+export type Operation = 'read' | 'write' | 'delete' | 'list';
+
+/** One answered request, as plain data. Tokens and assertions never get in here: headers aren't kept, and sign-in bodies neither. */
+export interface Call {
+  /** 1 for the first call; goes on counting after `clear()`. */
+  readonly sequence: number;
+  /** When it was answered, by the emulator's clock, ISO 8601. */
+  readonly at: string;
+  readonly kind: 'token' | 'metadata' | 'arm';
+  readonly method: string;
+  /** As it was sent, but with repeated slashes folded and without the query. */
+  readonly path: string;
+  /** `Microsoft.Insights/scheduledQueryRules`, in the emulator's own casing when the type is known to it. */
+  readonly type?: string;
+  readonly operation?: Operation;
+  readonly subscriptionId?: string;
+  /** The resource's name; for a token request the client id. */
+  readonly name?: string;
+  readonly apiVersion?: string;
+  readonly status: number;
+  /** ARM's code, or `AADSTS…` with the number. */
+  readonly errorCode?: string;
+  /** The object id that the caller signed in as. */
+  readonly principalId?: string;
+  readonly requestBody?: unknown;
+  readonly responseBody?: unknown;
+}
+
+/** Every given field must be equal, texts without regard to case. */
+export type CallFilter = Partial<
+  Pick<Call, 'kind' | 'method' | 'type' | 'operation' | 'subscriptionId' | 'name' | 'status' | 'errorCode' | 'principalId'>
+>;
+
+/** What was asked and answered, oldest first. */
+export interface Journal {
+  readonly calls: (filter?: CallFilter) => readonly Call[];
+  readonly clear: () => void;
+}
+
+const folded = (value: unknown): unknown => (typeof value === 'string' ? value.toLowerCase() : value);
+
+/** Starts a journal that keeps the newest `limit` calls. Returns the door for readers, and the one for the server to write through. */
+export const createJournal = (limit: number): { journal: Journal; record: (call: Omit<Call, 'sequence'>) => void } => {
+  let kept: Call[] = [];
+  let sequence = 0;
+  return {
+    journal: {
+      calls: (filter = {}) => {
+        const wanted = Object.entries(filter).filter(([, value]) => value !== undefined);
+        return kept.filter((call) => wanted.every(([field, value]) => folded(call[field as keyof Call]) === folded(value)));
+      },
+      clear: () => {
+        kept = [];
+      },
+    },
+    record: (call) => {
+      sequence += 1;
+      kept.push({ sequence, ...call });
+      // Cut in big steps, so that a long run doesn't move the whole list with every call.
+      if (kept.length >= limit * 2) kept = kept.slice(-limit);
+    },
+  };
+};

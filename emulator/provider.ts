@@ -1,0 +1,48 @@
+import { isAllowed } from './authorization.ts';
+import { authorizationFailed } from './errors.ts';
+import type { Answer, Incoming } from './http.ts';
+import type { ArmPath } from './resource-id.ts';
+import type { Settings } from './settings.ts';
+import type { State } from './state.ts';
+import type { Caller } from './tokens.ts';
+
+/** What every resource provider works with. */
+export interface Azure {
+  readonly state: State;
+  readonly settings: Settings;
+  readonly clock: () => Date;
+  /** `https://127.0.0.1:PORT`, for links in answers. */
+  readonly url: string;
+}
+
+/** A request that has passed the gateway: signed in, allowed, api-version offered, subscription and resource group there. */
+export interface ArmRequest {
+  readonly incoming: Incoming;
+  readonly path: ArmPath;
+  readonly apiVersion: string;
+  readonly caller: Caller;
+  /** The parsed body; `undefined` for methods without one. */
+  readonly body: unknown;
+}
+
+/** GET of one is `GET`, of a collection `LIST`. */
+export type Verb = 'GET' | 'LIST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** One resource type: its versions and what can be done with it. A verb that isn't listed is refused by the gateway. */
+export interface ResourceProvider {
+  /** In the casing that answers and the journal use. */
+  readonly type: string;
+  readonly apiVersions: readonly string[];
+  /** Whether it lies in a resource group (and can be listed by group and subscription), or hangs on any scope. */
+  readonly placement: 'resourceGroup' | 'anyScope';
+  readonly verbs: Readonly<Partial<Record<Verb, (request: ArmRequest) => Answer>>>;
+}
+
+/** Whether a principal may do something at a scope, by the role assignments that exist now. */
+export const may = ({ state }: Azure, objectId: string, action: string, scope: string): boolean =>
+  isAllowed(state.roleAssignments.of(objectId), state.roles, action, scope);
+
+/** Refuses with 403 `AuthorizationFailed` what the caller may not do. */
+export const authorize = (azure: Azure, caller: Caller, action: string, scope: string): void => {
+  if (!may(azure, caller.objectId, action, scope)) throw authorizationFailed(caller.objectId, action, scope);
+};

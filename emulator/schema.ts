@@ -1,0 +1,87 @@
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { invalidContent } from './errors.ts';
+import actionGroup from './schemas/action-group.json' with { type: 'json' };
+import actionGroupPatch from './schemas/action-group-patch.json' with { type: 'json' };
+import maintenanceConfiguration from './schemas/maintenance-configuration.json' with { type: 'json' };
+import roleAssignment from './schemas/role-assignment.json' with { type: 'json' };
+import scheduledQueryRule from './schemas/scheduled-query-rule.json' with { type: 'json' };
+import scheduledQueryRulePatch from './schemas/scheduled-query-rule-patch.json' with { type: 'json' };
+import world from './schemas/world.json' with { type: 'json' };
+
+/** The bodies that can be checked; each is a file in `schemas/`. */
+export type SchemaName =
+  | 'action-group'
+  | 'action-group-patch'
+  | 'role-assignment'
+  | 'scheduled-query-rule'
+  | 'scheduled-query-rule-patch'
+  | 'world';
+
+const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true, verbose: true });
+addFormats.default(ajv);
+
+// Azure ignores read-only properties in requests rather than refusing them, so that what a GET gave can be PUT again. Here: they vanish.
+ajv.removeKeyword('readOnly');
+ajv.addKeyword({
+  keyword: 'readOnly',
+  schemaType: 'boolean',
+  modifying: true,
+  compile: (isReadOnly: boolean) => (_value, context) => {
+    if (isReadOnly && context !== undefined) Reflect.deleteProperty(context.parentData, context.parentDataProperty);
+    return true;
+  },
+});
+ajv.addSchema([
+  actionGroup,
+  actionGroupPatch,
+  maintenanceConfiguration,
+  roleAssignment,
+  scheduledQueryRule,
+  scheduledQueryRulePatch,
+  world,
+]);
+
+const pathOf = ({ instancePath, keyword, params }: ErrorObject): string => {
+  const parts = instancePath.split('/').slice(1);
+  if (keyword === 'additionalProperties') parts.push(String(params['additionalProperty']));
+  if (keyword === 'required') parts.push(String(params['missingProperty']));
+  return parts
+    .map((part) => (/^\d+$/u.test(part) ? `[${part}]` : `.${part.replaceAll('~1', '/').replaceAll('~0', '~')}`))
+    .join('')
+    .replace(/^\./u, '');
+};
+
+const sentence = (error: ErrorObject): string => {
+  const path = pathOf(error);
+  switch (error.keyword) {
+    case 'additionalProperties':
+      return `Could not find member '${String(error.params['additionalProperty'])}' on object. Path '${path}'.`;
+    case 'required':
+      return `Required property '${String(error.params['missingProperty'])}' not found in JSON. Path '${path}'.`;
+    case 'enum':
+      return `Error converting value ${JSON.stringify(error.data)}; it must be one of ${(error.params['allowedValues'] as unknown[]).map(String).join(', ')}. Path '${path}'.`;
+    default:
+      return `The value ${error.message ?? 'is not valid'}. Path '${path}'.`;
+  }
+};
+
+const check = (name: SchemaName, value: unknown): { value: unknown; mistakes: readonly string[] } => {
+  const validate = ajv.getSchema(name) as ValidateFunction;
+  const copy: unknown = structuredClone(value);
+  return validate(copy) ? { value: copy, mistakes: [] } : { value: copy, mistakes: (validate.errors ?? []).map(sentence) };
+};
+
+/** Every mistake of a value against a schema, each with its path; none when it fits. */
+export const mistakesIn = (name: SchemaName, value: unknown): readonly string[] => check(name, value).mistakes;
+
+/**
+ * A checked copy of a request's body, without its read-only properties. Throws 400 `InvalidRequestContent` naming the first mistake and its
+ * path, in the manner of the JSON reader that Azure's services use.
+ */
+export const checkedBody = <Body>(name: SchemaName, body: unknown): Body => {
+  const { value, mistakes } = check(name, body);
+  const [first] = mistakes;
+  if (first !== undefined) throw invalidContent(first);
+  return value as Body;
+};

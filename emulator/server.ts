@@ -1,0 +1,89 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { ServerCertificate } from './certificates.ts';
+import { splitTarget, toJson, type Answer, type Incoming } from './http.ts';
+
+/** Clients keep connections for a while; a server that closes them first makes their next request fail now and then. */
+const keepAliveMilliseconds = 120_000;
+
+/** The largest body that Azure Resource Manager takes. */
+const mostBytes = 4 * 1024 * 1024;
+
+const readBody = async (request: IncomingMessage): Promise<string | undefined> => {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > mostBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+};
+
+const send = (response: ServerResponse, { status, headers = {}, body, text }: Answer): void => {
+  const content = body === undefined ? text : toJson(body);
+  response.writeHead(status, {
+    ...headers,
+    ...(content === undefined ? {} : { 'content-type': `${body === undefined ? 'text/plain' : 'application/json'}; charset=utf-8` }),
+    ...(status === 204 ? {} : { 'content-length': Buffer.byteLength(content ?? '') }),
+  });
+  response.end(content);
+};
+
+/** A running HTTPS server. */
+export interface RunningServer {
+  readonly port: number;
+  /** Stops listening and drops every connection. */
+  readonly close: () => Promise<void>;
+}
+
+const tooLarge: Answer = {
+  status: 413,
+  body: { error: { code: 'RequestContentTooLarge', message: 'The request content is larger than 4 MB.' } },
+};
+
+/**
+ * Serves `answer` over HTTPS on `host` and `port` (0: any free one). The answer function sees requests read whole and returns what to send;
+ * it decides everything else. What it throws is a bug of the emulator and becomes a 500 that says so.
+ */
+export const startServer = async (
+  certificate: ServerCertificate,
+  place: { host: string; port: number },
+  answer: (incoming: Incoming) => Promise<Answer>,
+): Promise<RunningServer> => {
+  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await readBody(request);
+    if (body === undefined) return send(response, { ...tooLarge, headers: { connection: 'close' } });
+    const incoming: Incoming = { method: request.method ?? 'GET', ...splitTarget(request.url ?? '/'), headers: request.headers, body };
+    send(response, await answer(incoming));
+  };
+
+  const server: Server = createServer(
+    { key: certificate.key, cert: certificate.certificate, keepAliveTimeout: keepAliveMilliseconds },
+    (request, response) => {
+      respond(request, response).catch((error: unknown) => {
+        if (response.headersSent || request.destroyed) return response.destroy();
+        const message = `The emulator failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+        return send(response, { status: 500, body: { error: { code: 'EmulatorBug', message } } });
+      });
+    },
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(place.port, place.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async () => {
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+};
