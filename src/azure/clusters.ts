@@ -1,0 +1,58 @@
+import { createRestError } from '@azure-rest/core-client';
+import type { ClusterFacts, MaintenanceWindow } from '../core/cluster-facts.ts';
+import { maintenanceSummary, type MaintenanceConfiguration } from './maintenance-window.ts';
+import { absentIfNotFound, type Session } from './session.ts';
+
+/** AKS clusters, read only. Every call throws ReconcileError, and nothing else, for what Azure can answer. */
+export interface Clusters {
+  /** Location and upgrade channels; undefined when the cluster, or its resource group, isn't there. */
+  observe(id: string, signal: AbortSignal): Promise<Omit<ClusterFacts, 'maintenanceWindows'> | undefined>;
+  maintenanceWindows(id: string, signal: AbortSignal): Promise<readonly MaintenanceWindow[]>;
+}
+
+const apiVersion = '2026-06-01';
+
+interface ManagedCluster {
+  readonly location?: string;
+  readonly properties?: { readonly autoUpgradeProfile?: { readonly upgradeChannel?: string; readonly nodeOSUpgradeChannel?: string } };
+}
+
+interface Page {
+  readonly value?: readonly MaintenanceConfiguration[];
+  readonly nextLink?: string;
+}
+
+export const createClusters = (session: Session): Clusters => {
+  const read = async (
+    path: string,
+    what: { readonly operation: string; readonly doing: string; readonly signal: AbortSignal },
+  ): Promise<unknown> =>
+    session.call(what, async ({ abortSignal, requestOptions }) => {
+      const answer = await session.raw
+        .pathUnchecked(path)
+        .get({ queryParameters: { 'api-version': apiVersion }, abortSignal, timeout: requestOptions.timeout });
+      if (answer.status !== '200') throw createRestError(answer);
+      return answer.body as unknown;
+    });
+  return {
+    observe: async (id, signal) => {
+      const what = { operation: 'managedClusters.get', doing: `read the cluster ${id}`, signal };
+      const body = (await absentIfNotFound(read(id, what))) as ManagedCluster | undefined;
+      if (!body) return undefined;
+      const { upgradeChannel, nodeOSUpgradeChannel } = body.properties?.autoUpgradeProfile ?? {};
+      return {
+        location: body.location ?? '',
+        upgradeChannel: upgradeChannel ?? 'none',
+        nodeOSUpgradeChannel: nodeOSUpgradeChannel ?? 'NodeImage',
+      };
+    },
+    maintenanceWindows: async (id, signal) => {
+      const what = { operation: 'maintenanceConfigurations.list', doing: `list the planned maintenance windows of ${id}`, signal };
+      // A cluster has at most three windows, and Azure puts them on one page.
+      const { value } = (await read(`${id}/maintenanceConfigurations`, what)) as Page;
+      return (value ?? [])
+        .map((each) => ({ name: each.name ?? '', summary: maintenanceSummary(each) }))
+        .toSorted((one, other) => (one.name < other.name ? -1 : 1));
+    },
+  };
+};

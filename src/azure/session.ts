@@ -1,0 +1,116 @@
+import { getClient, type Client } from '@azure-rest/core-client';
+import { AuthorizationManagementClient } from '@azure/arm-authorization';
+import { MonitorClient } from '@azure/arm-monitor';
+import type { TokenCredential } from '@azure/identity';
+import { ReconcileError } from '../core/failure.ts';
+import { explain, readAzureError } from './failure.ts';
+
+export interface SessionOptions {
+  readonly credential: TokenCredential;
+  /** `https://management.azure.com`, without a slash at the end. */
+  readonly endpoint: string;
+  /** What tokens are asked for: `<audience>/.default`. */
+  readonly audience: string;
+  /** In front of the SDKs' own user agent. */
+  readonly userAgent: string;
+  /** Called at the end of each call to Azure; for metrics. */
+  readonly onCall?: (call: AzureCall) => void;
+}
+
+/** One call to Azure, as metrics count it. */
+export interface AzureCall {
+  readonly operation: string;
+  /** HTTP status, ARM's error code or a socket's. */
+  readonly code: string;
+  readonly seconds: number;
+}
+
+/** Settings that every SDK call takes. */
+export interface CallOptions {
+  readonly abortSignal: AbortSignal;
+  readonly requestOptions: { readonly timeout: number };
+}
+
+/** The door to Azure: one set of clients per subscription, and one way to make a call. */
+export interface Session {
+  monitor(subscriptionId: string): MonitorClient;
+  authorization(subscriptionId: string): AuthorizationManagementClient;
+  /** A client without a model, for the few reads that need no SDK of their own. */
+  readonly raw: Client;
+  /**
+   * Makes one call. `operation` is a short constant for metrics, `doing` says for people what was being tried (`create the alert rule x`).
+   * @throws ReconcileError for everything that Azure, Entra or the network can answer.
+   */
+  call<Answer>(
+    what: { readonly operation: string; readonly doing: string; readonly signal: AbortSignal },
+    make: (options: CallOptions) => Promise<Answer>,
+  ): Promise<Answer>;
+}
+
+/** Writes of rules and groups take about 3 s; the SDKs themselves would wait for ever. */
+const timeoutMilliseconds = 45_000;
+
+/**
+ * Opens the session. The SDKs never retry by themselves: they would sleep a whole `Retry-After` inside the call; the queue waits
+ * instead. Their token scope is set because it doesn't follow the endpoint.
+ */
+export const createSession = ({ credential, endpoint, audience, userAgent, onCall }: SessionOptions): Session => {
+  const scope = `${audience}/.default`;
+  const common = { endpoint, retryOptions: { maxRetries: 0 }, userAgentOptions: { userAgentPrefix: userAgent } };
+  const monitors = new Map<string, MonitorClient>();
+  const authorizations = new Map<string, AuthorizationManagementClient>();
+  const once = <Made>(known: Map<string, Made>, subscriptionId: string, make: () => Made): Made => {
+    const key = subscriptionId.toLowerCase();
+    const made = known.get(key) ?? make();
+    known.set(key, made);
+    return made;
+  };
+  return {
+    monitor: (subscriptionId) =>
+      once(monitors, subscriptionId, () => new MonitorClient(credential, subscriptionId, { ...common, credentials: { scopes: [scope] } })),
+    authorization: (subscriptionId) =>
+      once(
+        authorizations,
+        subscriptionId,
+        () => new AuthorizationManagementClient(credential, subscriptionId, { ...common, credentialScopes: [scope] }),
+      ),
+    raw: getClient(endpoint, credential, { ...common, credentials: { scopes: [scope] } }),
+    call: async ({ operation, doing, signal }, make) => {
+      const started = performance.now();
+      const report = (code: string): void => onCall?.({ operation, code, seconds: (performance.now() - started) / 1000 });
+      try {
+        const answer = await make({ abortSignal: signal, requestOptions: { timeout: timeoutMilliseconds } });
+        report('200');
+        return answer;
+      } catch (thrown) {
+        if (thrown instanceof ReconcileError) {
+          report(thrown.reason);
+          throw thrown;
+        }
+        // Our own shutdown or deadline is no answer of Azure's: whoever aborted knows what it means.
+        if (signal.aborted) throw thrown;
+        const error = readAzureError(thrown);
+        report(error.status === undefined ? error.code || 'unreachable' : String(error.status));
+        throw explain(error, doing, thrown);
+      }
+    },
+  };
+};
+
+/** The answer to a GET, or undefined when the thing is not there. A missing subscription or group is told apart by the caller's next write. */
+export const absentIfNotFound = async <Answer>(answer: Promise<Answer>): Promise<Answer | undefined> => {
+  try {
+    return await answer;
+  } catch (thrown) {
+    if (thrown instanceof ReconcileError && isNotFound(thrown.cause)) return undefined;
+    throw thrown;
+  }
+};
+
+const notFoundCodes = new Set(['ResourceNotFound', 'NotFound', 'RoleAssignmentNotFound', 'ResourceGroupNotFound']);
+
+/** True for an answer that says the thing (or the group it was in) is gone. Not for a missing subscription: access to it may merely be lost. */
+const isNotFound = (cause: unknown): boolean => {
+  const { status, code } = readAzureError(cause);
+  return status === 404 && (notFoundCodes.has(code) || code === '');
+};

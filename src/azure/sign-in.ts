@@ -1,0 +1,133 @@
+import { readFile } from 'node:fs/promises';
+import { ClientAssertionCredential, type AccessToken, type TokenCredential } from '@azure/identity';
+import { ReconcileError, type Stalls } from '../core/failure.ts';
+import type { Reason } from '../api/condition.ts';
+import { steadyText } from './failure.ts';
+
+/** What the workload identity webhook puts into the pod. */
+export interface SignInOptions {
+  readonly clientId: string;
+  readonly tenantId: string;
+  readonly tokenFile: string;
+  /** `https://login.microsoftonline.com`, without a slash at the end. */
+  readonly authorityHost: string;
+}
+
+/** Authorities that Azure's own instance discovery knows. Any other host would be looked up there in vain. */
+const publicAuthorities = new Set([
+  'login.microsoftonline.com',
+  'login.windows.net',
+  'login.microsoft.com',
+  'sts.windows.net',
+  'login.chinacloudapi.cn',
+  'login.partner.microsoftonline.cn',
+  'login.microsoftonline.us',
+]);
+
+/** The claims by which Entra picks a federated credential. They are no secret; the token is. */
+const claimsOf = (token: string): { readonly issuer: string; readonly subject: string; readonly audience: string } => {
+  try {
+    const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>;
+    const audience = claims['aud'];
+    return {
+      issuer: String(claims['iss']),
+      subject: String(claims['sub']),
+      audience: Array.isArray(audience) ? audience.join(', ') : String(audience),
+    };
+  } catch {
+    return { issuer: '(unreadable)', subject: '(unreadable)', audience: '(unreadable)' };
+  }
+};
+
+/** AADSTS codes by what a person must look at. Microsoft may change them, so they decide words and never whether to go on. */
+const mismatchCodes = ['70021', '700211', '700212', '700213', '700214', '700223', '90061', '50166'];
+const expiredCodes = ['700024', '700027'];
+
+/**
+ * A credential that trades the pod's projected ServiceAccount token for an Azure token. Unlike the SDK's own
+ * WorkloadIdentityCredential it reads the token file at each request (that one keeps it for five minutes, and a rotated
+ * token is then refused with AADSTS700024), asks once for many callers, and starts afresh after a failure (MSAL answers from
+ * memory for a minute after one 503).
+ */
+export const createCredential = (options: SignInOptions): TokenCredential => {
+  const fresh = (): ClientAssertionCredential =>
+    new ClientAssertionCredential(options.tenantId, options.clientId, async () => (await readFile(options.tokenFile, 'utf8')).trim(), {
+      authorityHost: options.authorityHost,
+      disableInstanceDiscovery: !publicAuthorities.has(new URL(options.authorityHost).hostname),
+      retryOptions: { maxRetries: 0 },
+    });
+  let credential = fresh();
+  const underWay = new Map<string, Promise<AccessToken>>();
+  return {
+    getToken: (scopes, request) => {
+      // One answer serves all who ask at the same time; a caller's own abort must not fail the others, so it isn't handed on.
+      const key = `${[scopes].flat().join(' ')} ${request?.claims ?? ''}`;
+      const pending = underWay.get(key);
+      if (pending) return pending;
+      const { abortSignal: _, ...rest } = request ?? {};
+      const asking = credential
+        .getToken(scopes, rest)
+        .catch(async (error: unknown) => {
+          credential = fresh();
+          throw await explainSignIn(error, options);
+        })
+        .finally(() => underWay.delete(key));
+      underWay.set(key, asking);
+      return asking;
+    },
+  };
+};
+
+interface SignInFailure {
+  readonly name?: string;
+  readonly message?: string;
+  readonly cause?: { readonly errorNo?: string; readonly status?: number; readonly errorCode?: string };
+}
+
+/** What a refused sign-in means, in words that name issuer, subject and audience, and where to compare them. */
+const explainSignIn = async (thrown: unknown, options: SignInOptions): Promise<ReconcileError> => {
+  const error = thrown as SignInFailure;
+  const text = error.message ?? String(thrown);
+  const failure = (reason: Reason, message: string, stalls: Stalls, seconds?: number): ReconcileError =>
+    new ReconcileError(reason, message, { stalls, cause: thrown, ...(seconds === undefined ? {} : { retry: { kind: 'after', seconds } }) });
+
+  if (/ENOENT|EACCES/.test(text))
+    return failure(
+      'CredentialUnavailable',
+      `The ServiceAccount token file named by AZURE_FEDERATED_TOKEN_FILE can't be read: is the pod labelled azure.workload.identity/use: "true", and is the workload identity webhook running?`,
+      'never',
+    );
+  const code = error.cause?.errorNo ?? /AADSTS(\d+)/.exec(text)?.[1] ?? /Error\(s\): (\d+)/.exec(text)?.[1] ?? '';
+  const token = await readFile(options.tokenFile, 'utf8').catch(() => '');
+  const { issuer, subject, audience } = claimsOf(token.trim());
+  const presented = `issuer ${issuer}, subject ${subject}, audience ${audience}`;
+  if (mismatchCodes.includes(code))
+    return failure(
+      'FederatedCredentialMismatch',
+      `Entra does not accept the operator's ServiceAccount token (AADSTS${code}): no federated credential of client ${options.clientId} in tenant ${options.tenantId} has exactly ${presented}. Compare them with: az identity federated-credential list.`,
+      'afterTenMinutes',
+    );
+  if (expiredCodes.includes(code))
+    return failure(
+      'AuthenticationFailed',
+      `Entra refuses the operator's ServiceAccount token as expired, not valid yet or wrongly signed (AADSTS${code}; ${presented}): check the clocks of the nodes, and that the token file is still renewed.`,
+      'never',
+    );
+  if (code === '700016' || code === '90002')
+    return failure(
+      'AuthenticationFailed',
+      `Entra knows no application ${options.clientId} in tenant ${options.tenantId} (AADSTS${code}): check azure.clientId and azure.tenantId.`,
+      'afterTenMinutes',
+    );
+  if (code === '' || (error.cause?.status ?? 0) >= 429)
+    return failure(
+      'AuthenticationUnavailable',
+      `No Azure token could be had from ${options.authorityHost}; trying again. The answer: ${steadyText(text)}`,
+      'never',
+    );
+  return failure(
+    'AuthenticationFailed',
+    `Entra refuses the operator's sign-in (AADSTS${code}; ${presented}). Entra says: ${steadyText(text)}`,
+    'afterTenMinutes',
+  );
+};

@@ -1,0 +1,215 @@
+import { parseArgs } from 'node:util';
+import { parseDuration } from './core/duration.ts';
+
+/** Everything that is configured, read once and frozen. */
+export interface Config {
+  /** Undefined: off. */
+  readonly metricsAddress: Address | undefined;
+  readonly healthAddress: Address | undefined;
+  /** Undefined: taken from the kubeconfig or the ServiceAccount's file. */
+  readonly namespace: string | undefined;
+  /** Undefined: the UID of the namespace kube-system. */
+  readonly installationId: string | undefined;
+  readonly intervalMilliseconds: number;
+  readonly readyGraceMilliseconds: number;
+  readonly concurrency: number;
+  readonly logLevel: string;
+  /** Names this process in Events. */
+  readonly podName: string;
+  readonly azure: AzureConfig;
+}
+
+export interface AzureConfig {
+  readonly clientId: string;
+  readonly tenantId: string;
+  readonly tokenFile: string;
+  /** Without a slash at the end. */
+  readonly authorityHost: string;
+  readonly endpoint: string;
+  readonly audience: string;
+}
+
+/** Where to listen; an empty host is every address of the machine, port 0 a free one. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+interface Flag {
+  readonly default: string;
+  readonly help: string;
+  /** A plain variable that counts when neither the flag nor its own variable is set. */
+  readonly fallback?: string;
+}
+
+/** Every flag: `--watch-namespaces` is also the variable `AKS_NOTIFIER_WATCH_NAMESPACES`. The flag wins over the variable, the variable over the default. */
+const flags = {
+  'metrics-addr': { default: ':8080', help: 'where /metrics is served; port 0 takes a free port, 0 turns it off' },
+  'health-addr': { default: ':8081', help: 'where /healthz and /readyz are served; port 0 takes a free port, 0 turns it off' },
+  namespace: {
+    default: '',
+    help: "the operator's own namespace; default: POD_NAMESPACE, else the kubeconfig's, else the ServiceAccount's",
+    fallback: 'POD_NAMESPACE',
+  },
+  'installation-id': {
+    default: '',
+    help: 'seeds the names in Azure and says there whose things are; default: the UID of the namespace kube-system',
+  },
+  interval: { default: '10m', help: 'time between two looks for drift, unless an object says otherwise; 30s to 24h' },
+  'ready-grace-period': { default: '5m', help: 'how long an object stays Ready through transient failures; 0 turns it off' },
+  concurrency: { default: '4', help: 'how many objects are worked on at once' },
+  'log-level': { default: 'info', help: 'trace, debug, info, warn or error' },
+} as const satisfies Readonly<Record<string, Flag>>;
+
+type FlagName = keyof typeof flags;
+const flagNames = Object.keys(flags) as FlagName[];
+
+const variableOf = (flag: string): string => `AKS_NOTIFIER_${flag.toUpperCase().replaceAll('-', '_')}`;
+
+/** The text of `--help`. */
+export const help = (): string =>
+  [
+    'aks-notifier: a Kubernetes operator that tells people about planned AKS maintenance.',
+    '',
+    'Usage: aks-notifier [flags]',
+    '',
+    ...flagNames.map(
+      (name) => `  --${name.padEnd(20)} ${flags[name].help}${flags[name].default === '' ? '' : ` (default ${flags[name].default})`}`,
+    ),
+    '  --help                 this text',
+    '',
+    'Each flag can also be given as a variable: --log-level is AKS_NOTIFIER_LOG_LEVEL. The flag wins.',
+    'Kubernetes: KUBECONFIG, else the ServiceAccount of the pod.',
+    'Azure: AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_FEDERATED_TOKEN_FILE and AZURE_AUTHORITY_HOST, as the workload identity webhook',
+    'sets them; AZURE_RESOURCE_MANAGER_ENDPOINT and AZURE_RESOURCE_MANAGER_AUDIENCE for another cloud; NODE_EXTRA_CA_CERTS.',
+  ].join('\n');
+
+/** A configuration that can't be used: every mistake at once, each with its fix. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError' as const;
+  readonly mistakes: readonly string[];
+
+  constructor(mistakes: readonly string[]) {
+    super(mistakes.join('\n'));
+    this.mistakes = mistakes;
+  }
+}
+
+/**
+ * Reads flags and variables.
+ * @returns the configuration, or `help` when it was asked for
+ * @throws ConfigError with every mistake
+ */
+export const readConfig = (args: readonly string[], environment: Environment): Config | 'help' => {
+  const mistakes: string[] = [];
+  const given = readFlags(args, mistakes);
+  if (given['help'] !== undefined) return 'help';
+  const value = (name: FlagName): string => {
+    const flag: Flag = flags[name];
+    return (
+      given[name] ?? environment[variableOf(name)] ?? (flag.fallback === undefined ? undefined : environment[flag.fallback]) ?? flag.default
+    );
+  };
+  const named = (name: FlagName): string => `--${name} (or ${variableOf(name)})`;
+
+  const address = (name: FlagName): Address | undefined => {
+    if (value(name) === '0') return undefined;
+    const match = /^(.*):(\d{1,5})$/.exec(value(name));
+    if (match && Number(match[2]) < 65_536) return { host: (match[1] ?? '').replaceAll(/^\[|\]$/g, ''), port: Number(match[2]) };
+    mistakes.push(`${named(name)} is "${value(name)}": write [host]:port, such as :8080, or 0 to turn it off.`);
+    return undefined;
+  };
+  const duration = (name: FlagName, least: string, most: string): number => {
+    const milliseconds = value(name) === '0' ? 0 : parseDuration(value(name));
+    const lower = least === '0' ? 0 : (parseDuration(least) ?? 0);
+    if (milliseconds !== undefined && milliseconds >= lower && milliseconds <= (parseDuration(most) ?? 0)) return milliseconds;
+    mistakes.push(`${named(name)} is "${value(name)}": write a duration from ${least} to ${most}, such as 10m.`);
+    return 0;
+  };
+  const installationId = value('installation-id');
+  if (installationId !== '' && !/^[a-z0-9-]{1,63}$/.test(installationId))
+    mistakes.push(`${named('installation-id')} is "${installationId}": use at most 63 of a-z, 0-9 and -.`);
+  const concurrency = Number(value('concurrency'));
+  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 64)
+    mistakes.push(`${named('concurrency')} is "${value('concurrency')}": write a whole number from 1 to 64.`);
+  const levels = ['trace', 'debug', 'info', 'warn', 'error'];
+  if (!levels.includes(value('log-level')))
+    mistakes.push(`${named('log-level')} is "${value('log-level')}": write one of ${levels.join(', ')}.`);
+
+  const config: Config = {
+    metricsAddress: address('metrics-addr'),
+    healthAddress: address('health-addr'),
+    namespace: value('namespace') || undefined,
+    installationId: installationId || undefined,
+    intervalMilliseconds: duration('interval', '30s', '24h'),
+    readyGraceMilliseconds: duration('ready-grace-period', '0', '24h'),
+    concurrency,
+    logLevel: value('log-level'),
+    podName: environment['POD_NAME'] ?? environment['HOSTNAME'] ?? 'aks-notifier',
+    azure: readAzure(environment, mistakes),
+  };
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return Object.freeze(config);
+};
+
+const readFlags = (args: readonly string[], mistakes: string[]): Readonly<Record<string, string | undefined>> => {
+  const options = Object.fromEntries([
+    ...flagNames.map((name) => [name, { type: 'string' as const }]),
+    ['help', { type: 'boolean' as const }],
+  ]);
+  const { tokens } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true });
+  const given: Record<string, string> = {};
+  for (const token of tokens) {
+    if (token.kind === 'positional') mistakes.push(`"${token.value}" is not a flag: see --help.`);
+    if (token.kind !== 'option') continue;
+    if (token.name === 'help') given['help'] = '';
+    else if (!(flagNames as readonly string[]).includes(token.name))
+      mistakes.push(`${token.rawName} is not a flag of aks-notifier: see --help.`);
+    else if (token.value === undefined) mistakes.push(`${token.rawName} needs a value: ${token.rawName}=….`);
+    else given[token.name] = token.value;
+  }
+  return given;
+};
+
+const webhookVariables = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID', 'AZURE_FEDERATED_TOKEN_FILE'] as const;
+
+const publicEndpoint = 'https://management.azure.com';
+/** Clouds whose tokens are asked for by their own endpoint. */
+const knownEndpoints: readonly string[] = [publicEndpoint, 'https://management.chinacloudapi.cn', 'https://management.usgovcloudapi.net'];
+/** Azure Monitor: cross-service queries in alert rules are not supported in Azure Government. */
+const cloudsWithoutArgAlerts: readonly string[] = ['management.usgovcloudapi.net', 'login.microsoftonline.us'];
+
+const readAzure = (environment: Environment, mistakes: string[]): AzureConfig => {
+  const missing = webhookVariables.filter((name) => !environment[name]);
+  if (missing.length > 0)
+    mistakes.push(
+      `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not set: the workload identity webhook sets them for a pod labelled azure.workload.identity/use: "true" whose ServiceAccount is annotated with azure.workload.identity/client-id.`,
+    );
+  const url = (name: string, fallback: string): string => {
+    const text = environment[name] || fallback;
+    // Spelled the same with or without a slash at the end; a host's letter case means nothing.
+    if (URL.canParse(text) && new URL(text).protocol === 'https:') return new URL(text).href.replace(/\/+$/, '');
+    mistakes.push(`${name} is "${text}": write an https:// address.`);
+    return fallback;
+  };
+  const authorityHost = url('AZURE_AUTHORITY_HOST', 'https://login.microsoftonline.com');
+  const endpoint = url('AZURE_RESOURCE_MANAGER_ENDPOINT', publicEndpoint);
+  const audience = (
+    environment['AZURE_RESOURCE_MANAGER_AUDIENCE'] || (knownEndpoints.includes(endpoint) ? endpoint : publicEndpoint)
+  ).replace(/\/+$/, '');
+  const forbidden = [endpoint, authorityHost].find((each) => cloudsWithoutArgAlerts.includes(new URL(each).hostname));
+  if (forbidden !== undefined)
+    mistakes.push(
+      `${forbidden} belongs to a cloud whose alert rules can't query Azure Resource Graph, so maintenance can't be announced there.`,
+    );
+  return {
+    clientId: environment['AZURE_CLIENT_ID'] ?? '',
+    tenantId: environment['AZURE_TENANT_ID'] ?? '',
+    tokenFile: environment['AZURE_FEDERATED_TOKEN_FILE'] ?? '',
+    authorityHost,
+    endpoint,
+    audience,
+  };
+};

@@ -1,0 +1,81 @@
+import type { MaintenanceNotificationSpec } from '../api/maintenance-notification.ts';
+import { ownerTagName } from '../api/names.ts';
+import { parseDuration } from './duration.ts';
+import { azureName, ownerWords, type Owner } from './owner.ts';
+import { dimensionNames, eventStatuses, maintenanceQuery, upgradeTypes } from './query.ts';
+import { alertRuleId, type Place, type ResourceId } from './resource-id.ts';
+
+/** A log alert rule in our own words: only what we own and compare. Ids have the full ARM form with their leading slash. */
+export interface AlertRule {
+  readonly id: string;
+  readonly kind: string;
+  readonly location: string;
+  /** The cluster. Azure never lets the scope of a rule change. */
+  readonly scopes: readonly string[];
+  readonly enabled: boolean;
+  readonly displayName: string;
+  readonly description: string;
+  readonly severity: number;
+  readonly frequencyMinutes: number;
+  readonly windowMinutes: number;
+  readonly query: string;
+  readonly timeAggregation: string;
+  readonly operator: string;
+  readonly threshold: number;
+  readonly dimensions: readonly { readonly name: string; readonly operator: string; readonly values: readonly string[] }[];
+  readonly failingPeriods: readonly [minimum: number, outOf: number];
+  readonly autoMitigate: boolean;
+  readonly actionGroupIds: readonly string[];
+  readonly customProperties: Readonly<Record<string, string>>;
+  readonly emailSubject: string | undefined;
+  readonly identityType: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** How much further back than one evaluation the query looks, because a row may appear some minutes after its own time stamp. */
+const latenessMinutes = 10;
+
+/** The alert rule that a spec asks for. `actionGroupIds` are all groups to call, our own first. */
+export const desiredAlertRule = (options: {
+  readonly spec: MaintenanceNotificationSpec;
+  readonly owner: Owner;
+  readonly cluster: ResourceId;
+  readonly place: Place;
+  readonly location: string;
+  readonly actionGroupIds: readonly string[];
+}): AlertRule => {
+  const { spec, owner, cluster } = options;
+  const wanted = spec.alertRule ?? {};
+  const frequencyMinutes = (parseDuration(wanted.evaluationFrequency ?? '30m') ?? 1_800_000) / 60_000;
+  return {
+    id: alertRuleId(options.place, azureName(owner, cluster.name)),
+    kind: 'LogAlert',
+    location: options.location,
+    scopes: [spec.clusterResourceId],
+    enabled: true,
+    displayName: wanted.displayName ?? `AKS maintenance of ${cluster.name}`,
+    description:
+      wanted.description ??
+      `Announces planned maintenance of the AKS cluster ${cluster.name}. Managed by aks-notifier for ${owner.namespace}/${owner.name}: changes made here are undone.`,
+    severity: wanted.severity ?? 3,
+    frequencyMinutes,
+    windowMinutes: frequencyMinutes,
+    query: maintenanceQuery({
+      cluster,
+      upgradeTypes: spec.upgradeTypes ?? upgradeTypes,
+      statuses: spec.statuses ?? eventStatuses,
+      lookBackMinutes: frequencyMinutes + latenessMinutes,
+    }),
+    timeAggregation: 'Count',
+    operator: 'GreaterThan',
+    threshold: 0,
+    dimensions: dimensionNames.map((name) => ({ name, operator: 'Include', values: ['*'] })),
+    failingPeriods: [1, 1],
+    autoMitigate: false,
+    actionGroupIds: options.actionGroupIds,
+    customProperties: wanted.customProperties ?? {},
+    emailSubject: wanted.emailSubject,
+    identityType: 'SystemAssigned',
+    tags: { ...spec.tags, [ownerTagName]: ownerWords(owner) },
+  };
+};

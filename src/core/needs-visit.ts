@@ -1,0 +1,15 @@
+import type { MaintenanceNotification } from '../api/maintenance-notification.ts';
+import { finalizer, reconcileAnnotation } from '../api/names.ts';
+
+/**
+ * Whether an update asks for a run. Our own status writes come back as updates too and must not: each would lead to another.
+ * A status or a finalizer that somebody took away is a reason, though.
+ */
+export const needsVisit = (previous: MaintenanceNotification, object: MaintenanceNotification): boolean =>
+  previous.metadata.generation !== object.metadata.generation ||
+  previous.metadata.deletionTimestamp !== object.metadata.deletionTimestamp ||
+  previous.metadata.annotations?.[reconcileAnnotation] !== object.metadata.annotations?.[reconcileAnnotation] ||
+  (holdsFinalizer(previous) && !holdsFinalizer(object)) ||
+  (previous.status?.conditions !== undefined && object.status?.conditions === undefined);
+
+const holdsFinalizer = ({ metadata }: MaintenanceNotification): boolean => metadata.finalizers?.includes(finalizer) ?? false;

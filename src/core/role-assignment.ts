@@ -1,0 +1,33 @@
+import type { MaintenanceNotificationSpec } from '../api/maintenance-notification.ts';
+import { readerRoleId } from '../api/names.ts';
+import { ownerDescription, roleAssignmentName, type Owner } from './owner.ts';
+import { resourceGroupScope, roleAssignmentId, subscriptionScope, type ResourceId } from './resource-id.ts';
+
+/** A role assignment in our own words. `id` has the full ARM form with its leading slash. */
+export interface RoleAssignment {
+  readonly id: string;
+  readonly scope: string;
+  /** Only the GUID: Azure gives the id of a role with and without a subscription in front. */
+  readonly roleId: string;
+  readonly principalId: string;
+  readonly description: string;
+}
+
+/** The ARM scopes at which the rule's identity gets Reader, for the words of `spec.readerScopes` (absent: group and subscription of the cluster). */
+export const readerScopes = (spec: MaintenanceNotificationSpec, cluster: ResourceId): readonly string[] => {
+  const scopeOf = {
+    Cluster: spec.clusterResourceId,
+    ResourceGroup: resourceGroupScope(cluster),
+    Subscription: subscriptionScope(cluster.subscriptionId),
+  };
+  return (spec.readerScopes ?? ['ResourceGroup', 'Subscription']).map((word) => scopeOf[word]);
+};
+
+/** The assignment that gives the rule's identity Reader at a scope. */
+export const desiredRoleAssignment = (owner: Owner, scope: string, principalId: string): RoleAssignment => ({
+  id: roleAssignmentId(scope, roleAssignmentName(owner, scope, principalId, readerRoleId)),
+  scope,
+  roleId: readerRoleId,
+  principalId,
+  description: ownerDescription(owner),
+});

@@ -1,0 +1,99 @@
+import type { MaintenanceNotificationSpec } from '../api/maintenance-notification.ts';
+import type { Reason } from '../api/condition.ts';
+import { comparableId, parseResourceId } from './resource-id.ts';
+
+/** Why a spec can't be carried out, in words its author can act on. */
+export interface Verdict {
+  readonly reason: Extract<Reason, 'InvalidSpec' | 'NotImplemented'>;
+  readonly message: string;
+}
+
+type Check = (spec: MaintenanceNotificationSpec) => Verdict | undefined;
+
+const invalid = (message: string): Verdict => ({ reason: 'InvalidSpec', message });
+const notImplemented = (field: string, instead: string): Verdict => ({
+  reason: 'NotImplemented',
+  message: `${field} is not supported by this version of aks-notifier, so nothing was changed in Azure: ${instead}.`,
+});
+
+/** The first word that occurs twice without regard to letter case. */
+const duplicate = (words: readonly string[]): string | undefined =>
+  words.find((word, index) => words.findIndex((other) => other.toLowerCase() === word.toLowerCase()) < index);
+
+const clusterIdParses: Check = ({ clusterResourceId }) =>
+  parseResourceId(clusterResourceId)?.type.toLowerCase() === 'microsoft.containerservice/managedclusters'
+    ? undefined
+    : invalid('spec.clusterResourceId is not the id of an AKS cluster: copy it from `az aks show --query id`.');
+
+const somebodyIsTold: Check = ({ receivers, actionGroupIds }) => {
+  const { shortName: _, ...lists } = receivers ?? {};
+  const count = Object.values(lists).reduce((sum, list) => sum + (list?.length ?? 0), 0) + (actionGroupIds?.length ?? 0);
+  return count > 0 ? undefined : invalid('spec names nobody to tell: add a receiver to spec.receivers or a group to spec.actionGroupIds.');
+};
+
+const supportedReceivers: readonly string[] = ['email', 'webhook', 'armRole', 'shortName'];
+
+const receiversSupported: Check = ({ receivers }) => {
+  const other = Object.entries(receivers ?? {}).find(([kind, list]) => !supportedReceivers.includes(kind) && list.length > 0);
+  if (other)
+    return notImplemented(`spec.receivers.${other[0]}`, 'use email, webhook, armRole, or an existing group in spec.actionGroupIds');
+  const secret = receivers?.webhook?.find(({ serviceUri }) => serviceUri === undefined);
+  return secret && notImplemented(`spec.receivers.webhook[${secret.name}].serviceUriFrom`, 'give the address as serviceUri');
+};
+
+const identitySupported: Check = ({ identity }) =>
+  identity?.type === 'UserAssigned'
+    ? notImplemented('spec.identity.type UserAssigned', 'leave spec.identity out, the rule then gets an identity of its own')
+    : undefined;
+
+const conflictPolicySupported: Check = ({ conflictPolicy }) =>
+  conflictPolicy === 'Adopt' ? notImplemented('spec.conflictPolicy Adopt', 'leave spec.conflictPolicy out') : undefined;
+
+// Azure wants receiver names unique across all lists of a group, without regard to case; CEL's cost budget can't hold that.
+const receiverNamesUnique: Check = ({ receivers }) => {
+  const { shortName: _, ...lists } = receivers ?? {};
+  const names = Object.values(lists).flatMap((list) => (list ?? []).map((each) => each.name ?? ('address' in each ? each.address : '')));
+  const twice = duplicate(names);
+  return twice === undefined
+    ? undefined
+    : invalid(
+        `Two receivers are called "${twice}": Azure wants names unique across all receivers, without regard to letter case. Give one of them another name.`,
+      );
+};
+
+const groupsUnique: Check = ({ actionGroupIds }) => {
+  const twice = duplicate((actionGroupIds ?? []).map(comparableId));
+  return twice === undefined ? undefined : invalid(`spec.actionGroupIds names ${twice} twice: remove one of them.`);
+};
+
+const groupsAreGroups: Check = ({ actionGroupIds }) => {
+  const wrong = actionGroupIds?.find((id) => parseResourceId(id)?.type.toLowerCase() !== 'microsoft.insights/actiongroups');
+  return wrong === undefined ? undefined : invalid(`spec.actionGroupIds: ${wrong} is not the id of an action group.`);
+};
+
+const tagsUnique: Check = ({ tags }) => {
+  const twice = duplicate(Object.keys(tags ?? {}));
+  return twice === undefined ? undefined : invalid(`spec.tags holds "${twice}" twice: Azure does not tell tag names apart by letter case.`);
+};
+
+/** What the schema of the CRD can't say. The first verdict wins; what is wrong comes before what is not supported yet. */
+const checks: readonly Check[] = [
+  clusterIdParses,
+  somebodyIsTold,
+  groupsAreGroups,
+  groupsUnique,
+  receiverNamesUnique,
+  tagsUnique,
+  receiversSupported,
+  identitySupported,
+  conflictPolicySupported,
+];
+
+/** Undefined when the spec can be carried out. */
+export const checkSpec = (spec: MaintenanceNotificationSpec): Verdict | undefined => {
+  for (const check of checks) {
+    const verdict = check(spec);
+    if (verdict) return verdict;
+  }
+  return undefined;
+};

@@ -1,0 +1,61 @@
+import { ConfigError, help, readConfig } from './config.ts';
+import { KubeConfigError } from './kube/config.ts';
+import { createLogger } from './observe/logger.ts';
+import { startOperator, type Operator } from './operator.ts';
+
+/** Set by the build; from source there is none. */
+declare const AKS_NOTIFIER_VERSION: string | undefined;
+const version = typeof AKS_NOTIFIER_VERSION === 'string' ? AKS_NOTIFIER_VERSION : 'dev';
+
+/** Runs under way get this long to finish; then they are broken off. */
+const drainMilliseconds = 10_000;
+/** Behind everything else: a stop that hangs must not outlive the pod's grace period. */
+const hardStopMilliseconds = 20_000;
+
+const refuse = (mistakes: readonly string[]): never => {
+  process.stderr.write(`aks-notifier can't start:\n${mistakes.map((mistake) => `- ${mistake}\n`).join('')}`);
+  process.exit(1);
+};
+
+const main = async (): Promise<void> => {
+  const config = readConfig(process.argv.slice(2), process.env);
+  if (config === 'help') {
+    process.stdout.write(`${help()}\n`);
+    return;
+  }
+  const log = createLogger(config.logLevel);
+  process.on('unhandledRejection', (reason) => {
+    log.fatal({ error: reason instanceof Error ? (reason.stack ?? reason.message) : String(reason) }, 'unhandled rejection: this is a bug');
+    process.exit(1);
+  });
+
+  // As PID 1 Node ignores signals that nothing listens to, so the handlers stand before anything else is started.
+  let stopping = false;
+  const { promise: started, resolve: hasStarted } = Promise.withResolvers<Operator>();
+  const stop = (signal: string): void => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    setTimeout(() => process.exit(1), hardStopMilliseconds).unref();
+    // Before the start is complete nothing has been written anywhere.
+    Promise.race([started, Promise.resolve(undefined)])
+      .then((operator) => operator?.stop(drainMilliseconds))
+      .then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log.error({ error: String(error) }, 'stopping failed');
+          process.exit(1);
+        },
+      );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+
+  hasStarted(await startOperator(config, process.env, log, version));
+};
+
+main().catch((error: unknown) => {
+  if (error instanceof ConfigError) refuse(error.mistakes);
+  if (error instanceof KubeConfigError) refuse([error.message]);
+  refuse([error instanceof Error ? error.message : String(error)]);
+});

@@ -1,0 +1,64 @@
+import type { ActionGroup } from '../core/action-group.ts';
+import { decide, refusal } from '../core/decide.ts';
+import { actionGroupDifference, type ForeignTags } from '../core/difference.ts';
+import { ReconcileError } from '../core/failure.ts';
+import { note, strike } from '../core/inventory.ts';
+import { claim, type Run } from './run.ts';
+
+/** Sees to it that the action group of our own stands as desired, and that the groups of others which the rule calls exist. */
+export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefined, foreignTags: ForeignTags): Promise<void> => {
+  await othersExist(run);
+  if (!desired) {
+    run.draft = { ...run.draft, actionGroupId: undefined };
+    claim(run, 'ActionGroupReady', 'True', 'NotManaged', 'Only action groups that exist already are used; they are not changed.');
+    return;
+  }
+  const { actionGroups } = run.deps.azure;
+  const observed = await actionGroups.observe(desired.id, run.signal);
+  const decision = decide(observed, observed ? actionGroupDifference(desired, observed, foreignTags) : [], run.owner);
+  if (decision.kind === 'refuse') {
+    run.draft = { ...run.draft, inventory: strike(run.draft.inventory, desired.id) };
+    throw new ReconcileError('NotOwned', refusal('action group', desired.id, decision.owner, run.owner), { stalls: 'atOnce' });
+  }
+  if (decision.kind !== 'keep') {
+    run.beforeWrite();
+    await actionGroups.put(desired, run.signal);
+    run.actions.push(actionOf(run, decision, desired.id));
+  }
+  run.draft = {
+    ...run.draft,
+    actionGroupId: desired.id,
+    inventory: note(run.draft.inventory, { kind: 'ActionGroup', id: desired.id, state: 'Present' }),
+  };
+  claim(run, 'ActionGroupReady', 'True', 'Succeeded', 'The action group stands as the spec asks.');
+};
+
+const actionOf = (run: Run, decision: ReturnType<typeof decide>, id: string): Run['actions'][number] => {
+  const differences = 'differences' in decision ? { differences: decision.differences } : {};
+  return { verb: verbOf(run, decision.kind, id), part: 'ActionGroup', target: id, ...differences };
+};
+
+/** A change is drift when nobody asked for it: the generation was carried out before, and the thing stood as it should. */
+export const verbOf = (run: Run, kind: ReturnType<typeof decide>['kind'], id: string): Run['actions'][number]['verb'] => {
+  const settled = run.object.status?.observedGeneration === run.object.metadata.generation;
+  const stood = (run.object.status?.resources ?? []).some((entry) => entry.id === id && entry.state === 'Present');
+  if (settled && stood) return 'DriftCorrected';
+  if (kind === 'replace') return 'Replaced';
+  return kind === 'create' ? 'Created' : 'Updated';
+};
+
+/** A rule that calls a group which is gone tells nobody, and Azure doesn't say so. */
+const othersExist = async (run: Run): Promise<void> => {
+  for (const id of run.object.spec.actionGroupIds ?? []) {
+    const found = await run.deps.azure.actionGroups.observe(id, run.signal).catch((thrown: unknown) => {
+      // Not being allowed to look at somebody else's group is no reason to do nothing: the rule may call it all the same.
+      if (thrown instanceof ReconcileError && thrown.reason === 'AccessDenied') return 'unreadable' as const;
+      throw thrown;
+    });
+    if (found === undefined)
+      throw new ReconcileError(
+        'DependencyNotReady',
+        `The action group ${id} of spec.actionGroupIds does not exist: create it, or take it off the list.`,
+      );
+  }
+};

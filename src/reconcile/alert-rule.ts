@@ -1,0 +1,47 @@
+import type { AlertRule } from '../core/alert-rule.ts';
+import { decide, refusal } from '../core/decide.ts';
+import { alertRuleDifference, type ForeignTags } from '../core/difference.ts';
+import { ReconcileError } from '../core/failure.ts';
+import { note, strike } from '../core/inventory.ts';
+import { verbOf } from './action-group.ts';
+import { claim, type Run } from './run.ts';
+
+/** The principal of the rule's identity, and whether it was born in this run, so that nothing can refer to it yet. */
+export interface RulePrincipal {
+  readonly principalId: string;
+  readonly isNew: boolean;
+}
+
+/** Sees to it that the alert rule stands as desired. */
+export const ensureAlertRule = async (run: Run, desired: AlertRule, foreignTags: ForeignTags): Promise<RulePrincipal> => {
+  const { alertRules } = run.deps.azure;
+  const observed = await alertRules.observe(desired.id, run.signal);
+  const decision = decide(observed?.rule, observed ? alertRuleDifference(desired, observed.rule, foreignTags) : [], run.owner);
+  if (decision.kind === 'refuse') {
+    run.draft = { ...run.draft, inventory: strike(run.draft.inventory, desired.id) };
+    throw new ReconcileError('NotOwned', refusal('alert rule', desired.id, decision.owner, run.owner), { stalls: 'atOnce' });
+  }
+  let principalId = observed?.principalId;
+  if (decision.kind !== 'keep') {
+    run.beforeWrite();
+    // Azure never changes the scope or the location of a rule.
+    if (decision.kind === 'replace') await alertRules.remove(desired.id, run.signal);
+    run.beforeWrite();
+    principalId = (await alertRules.put(desired, run.signal)).principalId;
+    const differences = 'differences' in decision ? { differences: decision.differences } : {};
+    run.actions.push({ verb: verbOf(run, decision.kind, desired.id), part: 'AlertRule', target: desired.id, ...differences });
+  }
+  run.draft = {
+    ...run.draft,
+    alertRuleId: desired.id,
+    inventory: note(run.draft.inventory, { kind: 'AlertRule', id: desired.id, state: 'Present' }),
+  };
+  if (!principalId)
+    throw new ReconcileError(
+      'WaitingForIdentity',
+      `The alert rule ${desired.id} has no identity yet, so it can't be given Reader: trying again.`,
+    );
+  run.draft = { ...run.draft, principalId };
+  claim(run, 'AlertRuleReady', 'True', 'Succeeded', 'The alert rule stands as the spec asks.');
+  return { principalId, isNew: principalId !== observed?.principalId };
+};

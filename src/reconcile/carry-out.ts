@@ -1,0 +1,133 @@
+import { desiredActionGroup } from '../core/action-group.ts';
+import { desiredAlertRule } from '../core/alert-rule.ts';
+import { prerequisitesMet, type ClusterFacts } from '../core/cluster-facts.ts';
+import { conditionOf } from '../core/conditions.ts';
+import type { PartType } from '../api/condition.ts';
+import { reconcileAnnotation } from '../api/names.ts';
+import { ReconcileError } from '../core/failure.ts';
+import { announce, leftovers } from '../core/inventory.ts';
+import { azureName } from '../core/owner.ts';
+import { upgradeTypes } from '../core/query.ts';
+import { actionGroupId, alertRuleId, parseResourceId, type Place, type ResourceId } from '../core/resource-id.ts';
+import { desiredRoleAssignment, readerScopes } from '../core/role-assignment.ts';
+import { settle } from '../core/settle.ts';
+import { ensureActionGroup } from './action-group.ts';
+import { ensureAlertRule } from './alert-rule.ts';
+import { freshness } from './cluster-facts-cache.ts';
+import { ensureReaderAccess } from './reader-access.ts';
+import { removeEntry } from './remove.ts';
+import { claim, writeStatus, type Run } from './run.ts';
+
+/** A failure, and the part it belongs to. */
+export interface PartFailure {
+  readonly part: PartType;
+  readonly error: ReconcileError;
+}
+
+/**
+ * Brings Azure in line with the spec: cluster facts, action group, alert rule, Reader assignments, and then away with what is no
+ * longer wanted. New first, then old, so that notices don't pause while things move. Returns the first failure: the parts after it
+ * need the ones before.
+ */
+export const carryOut = async (run: Run): Promise<PartFailure | undefined> => {
+  const { spec } = run.object;
+  const cluster = clusterOf(spec.clusterResourceId);
+  const place: Place = {
+    subscriptionId: spec.placement?.subscriptionId ?? cluster.subscriptionId,
+    resourceGroup: spec.placement?.resourceGroup ?? cluster.resourceGroup,
+  };
+  await begin(run, cluster, place);
+  const foreignTags = run.object.status?.observedGeneration === run.object.metadata.generation ? 'ignored' : 'differ';
+
+  let part: PartType = 'PrerequisitesMet';
+  try {
+    const location = await readCluster(run);
+    part = 'ActionGroupReady';
+    const group = desiredActionGroup(spec, run.owner, place, cluster.name);
+    await ensureActionGroup(run, group, foreignTags);
+    part = 'AlertRuleReady';
+    const actionGroupIds = [...(group ? [group.id] : []), ...(spec.actionGroupIds ?? [])];
+    const rule = desiredAlertRule({ spec, owner: run.owner, cluster, place, location, actionGroupIds });
+    const principal = await ensureAlertRule(run, rule, foreignTags);
+    part = 'ReaderAccessReady';
+    const scopes = readerScopes(spec, cluster);
+    await ensureReaderAccess(run, scopes, principal);
+
+    const assignments = scopes.map((scope) => desiredRoleAssignment(run.owner, scope, principal.principalId).id);
+    for (const entry of leftovers(run.draft.inventory, [...assignments, rule.id, ...(group ? [group.id] : [])])) {
+      part = partOf[entry.kind];
+      await removeEntry(run, entry);
+    }
+    return undefined;
+  } catch (thrown) {
+    if (!(thrown instanceof ReconcileError)) throw thrown;
+    claim(run, part, 'False', thrown.reason, thrown.message);
+    return { part, error: thrown };
+  }
+};
+
+const partOf = { ActionGroup: 'ActionGroupReady', AlertRule: 'AlertRuleReady', RoleAssignment: 'ReaderAccessReady' } as const;
+
+const clusterOf = (id: string): ResourceId => {
+  const cluster = parseResourceId(id);
+  if (!cluster) throw new TypeError(`checkSpec let an id pass that is none: ${id}`);
+  return cluster;
+};
+
+/**
+ * The first write of a run that has something to do: says that work has begun on a new generation, and what will be made. One write
+ * serves both, and there is none when both are known already.
+ */
+const begin = async (run: Run, cluster: ResourceId, place: Place): Promise<void> => {
+  const name = azureName(run.owner, cluster.name);
+  let { inventory } = run.draft;
+  if (run.object.spec.receivers) inventory = announce(inventory, 'ActionGroup', actionGroupId(place, name));
+  inventory = announce(inventory, 'AlertRule', alertRuleId(place, name));
+  run.draft = { ...run.draft, inventory };
+  const isNew = conditionOf(run.status?.conditions, 'Ready')?.observedGeneration !== run.object.metadata.generation;
+  await writeStatus(
+    run,
+    isNew ? settle(run.object, run.draft, { kind: 'progressing' }, new Date(run.deps.now())) : { ...run.status, resources: [...inventory] },
+  );
+};
+
+/** Reads the cluster, or takes what is known of it; says whether Azure will announce anything. Returns the rule's location. */
+const readCluster = async (run: Run): Promise<string> => {
+  const { spec, metadata, status } = run.object;
+  const asked = metadata.annotations?.[reconcileAnnotation] !== status?.lastHandledReconcileAt;
+  const isNew = status?.observedGeneration !== metadata.generation;
+  const maximumAge = asked ? freshness.asked : isNew ? freshness.newSpec : freshness.regular;
+  const types = spec.upgradeTypes ?? upgradeTypes;
+  try {
+    const remembered = factsFrom(status?.cluster);
+    const { facts, unreadable } = await run.deps.clusterFacts.get(spec.clusterResourceId, maximumAge, remembered, run.signal);
+    const { type, status: word, reason, message } = prerequisitesMet(types, facts, unreadable);
+    claim(run, type, word, reason, message);
+    run.draft = { ...run.draft, cluster: statusOf(facts, clusterOf(spec.clusterResourceId).name) };
+    return spec.placement?.location ?? facts.location;
+  } catch (thrown) {
+    const location = spec.placement?.location ?? status?.cluster?.location;
+    // Not being allowed to look at the cluster holds nothing back, as long as it is known where the rule goes.
+    if (!(thrown instanceof ReconcileError && thrown.reason === 'AccessDenied' && location)) throw thrown;
+    claim(run, 'PrerequisitesMet', 'Unknown', thrown.reason, thrown.message);
+    return location;
+  }
+};
+
+type ClusterStatus = NonNullable<NonNullable<Run['object']['status']>['cluster']>;
+
+const statusOf = (facts: ClusterFacts, name: string): ClusterStatus => ({
+  name,
+  location: facts.location,
+  upgradeChannel: facts.upgradeChannel,
+  nodeOSUpgradeChannel: facts.nodeOSUpgradeChannel,
+  ...(facts.maintenanceWindows ? { maintenanceWindows: [...facts.maintenanceWindows] } : {}),
+});
+
+/** Undefined unless everything was known: what is missing has to be read. */
+const factsFrom = (cluster: ClusterStatus | undefined): ClusterFacts | undefined => {
+  const { location, upgradeChannel, nodeOSUpgradeChannel, maintenanceWindows } = cluster ?? {};
+  return location && upgradeChannel && nodeOSUpgradeChannel && maintenanceWindows
+    ? { location, upgradeChannel, nodeOSUpgradeChannel, maintenanceWindows }
+    : undefined;
+};

@@ -1,0 +1,60 @@
+import type { MaintenanceNotification, MaintenanceNotificationStatus } from '../api/maintenance-notification.ts';
+import type { ActionGroups } from '../azure/action-groups.ts';
+import type { AlertRules } from '../azure/alert-rules.ts';
+import type { Clusters } from '../azure/clusters.ts';
+import type { RoleAssignments } from '../azure/role-assignments.ts';
+import type { Announcement } from '../core/announcements.ts';
+import type { ClusterFactsCache } from './cluster-facts-cache.ts';
+import type { FailureBook } from './failure-book.ts';
+
+/** Our objects in Kubernetes, as a run needs them. Each write returns the object as the API server answered it. */
+export interface Objects {
+  get(key: string): MaintenanceNotification | undefined;
+  addFinalizer(object: MaintenanceNotification, signal: AbortSignal): Promise<MaintenanceNotification>;
+  removeFinalizer(object: MaintenanceNotification, signal: AbortSignal): Promise<void>;
+  writeStatus(
+    object: MaintenanceNotification,
+    status: MaintenanceNotificationStatus,
+    signal: AbortSignal,
+  ): Promise<MaintenanceNotification>;
+}
+
+export interface Azure {
+  readonly clusters: Clusters;
+  readonly actionGroups: ActionGroups;
+  readonly alertRules: AlertRules;
+  readonly roleAssignments: RoleAssignments;
+}
+
+/** Everything that a run uses besides its key. */
+export interface Deps {
+  readonly objects: Objects;
+  readonly azure: Azure;
+  readonly clusterFacts: ClusterFactsCache;
+  readonly failures: FailureBook;
+  /** Tells people; never fails and never waits. */
+  announce(object: MaintenanceNotification, announcement: Announcement): void;
+  /** For the log of the operator. */
+  log(object: MaintenanceNotification, entry: RunLog): void;
+  now(): number;
+  /** A number in [0, 1). */
+  random(): number;
+  readonly settings: Settings;
+}
+
+export interface Settings {
+  readonly installationId: string;
+  /** Between two looks for drift, unless the object says otherwise. */
+  readonly intervalMilliseconds: number;
+  /** How long an object stays Ready through transient failures; 0: not at all. */
+  readonly readyGraceMilliseconds: number;
+}
+
+/** What the operator's log says of a run that did or suffered something. */
+export interface RunLog {
+  readonly outcome: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly actions: readonly string[];
+  readonly cause?: unknown;
+}

@@ -1,0 +1,79 @@
+import { isOurAssignment } from '../core/decide.ts';
+import { ReconcileError } from '../core/failure.ts';
+import { announce, entryOf, note, strike } from '../core/inventory.ts';
+import { sameId } from '../core/resource-id.ts';
+import { desiredRoleAssignment, type RoleAssignment } from '../core/role-assignment.ts';
+import type { RulePrincipal } from './alert-rule.ts';
+import { claim, writeAhead, type Run } from './run.ts';
+
+/** Sees to it that the rule's identity has Reader at each scope. What somebody else granted is left to them. */
+export const ensureReaderAccess = async (run: Run, scopes: readonly string[], principal: RulePrincipal): Promise<void> => {
+  const wanted = scopes.map((scope) => desiredRoleAssignment(run.owner, scope, principal.principalId));
+  const found: RoleAssignment[] = [];
+  for (const each of wanted) {
+    const standing = await observeStanding(run, each, principal);
+    if (standing) found.push(standing);
+  }
+  const missing = wanted.filter(({ scope }) => !found.some((each) => sameId(each.scope, scope)));
+  if (missing.length > 0) {
+    for (const { id } of missing) run.draft = { ...run.draft, inventory: announce(run.draft.inventory, 'RoleAssignment', id) };
+    await writeAhead(run);
+  }
+  for (const each of missing) found.push(await create(run, each));
+
+  for (const each of found.filter(({ description }) => isOurAssignment(description, run.owner)))
+    run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind: 'RoleAssignment', id: each.id, state: 'Present' }) };
+  run.draft = {
+    ...run.draft,
+    readerAssignments: wanted.flatMap(({ scope }) => {
+      const each = found.find((candidate) => sameId(candidate.scope, scope));
+      return each ? [{ id: each.id, scope, roleDefinitionId: each.roleId, ours: isOurAssignment(each.description, run.owner) }] : [];
+    }),
+  };
+  if (scopes.length === 0)
+    claim(
+      run,
+      'ReaderAccessReady',
+      'True',
+      'NotManaged',
+      `spec.readerScopes is empty: somebody else gives ${principal.principalId} Reader on the cluster.`,
+    );
+  else claim(run, 'ReaderAccessReady', 'True', 'Succeeded', `The rule's identity has Reader at ${scopes.join(' and ')}.`);
+};
+
+/** The assignment that already does the job: our own, or one of somebody else's that we met before. */
+const observeStanding = async (run: Run, desired: RoleAssignment, principal: RulePrincipal): Promise<RoleAssignment | undefined> => {
+  // Nothing can refer to an identity that was born a moment ago.
+  if (principal.isNew) return undefined;
+  const { roleAssignments } = run.deps.azure;
+  const foreign = run.draft.readerAssignments.find(({ ours, scope }) => !ours && sameId(scope, desired.scope));
+  const ids = [...(foreign ? [foreign.id] : []), desired.id];
+  for (const id of ids) {
+    const observed = await roleAssignments.observe(id, run.signal);
+    // The id is kept in the case we know it in: Azure's answer may spell it another way.
+    if (observed && grantsSame(observed, desired)) return { ...observed, id, scope: desired.scope };
+  }
+  return undefined;
+};
+
+const grantsSame = (one: RoleAssignment, other: RoleAssignment): boolean =>
+  sameId(one.scope, other.scope) && one.roleId === other.roleId && one.principalId.toLowerCase() === other.principalId.toLowerCase();
+
+const create = async (run: Run, desired: RoleAssignment): Promise<RoleAssignment> => {
+  const { roleAssignments } = run.deps.azure;
+  run.beforeWrite();
+  const answer = await roleAssignments.create(desired, run.signal);
+  if (answer === 'created') {
+    const stood = entryOf(run.object.status?.resources ?? [], desired.id)?.state === 'Present';
+    run.actions.push({ verb: stood ? 'DriftCorrected' : 'Created', part: 'ReaderAccess', target: desired.scope });
+    return desired;
+  }
+  const same = await roleAssignments.findSame(desired, run.signal);
+  if (!same)
+    throw new ReconcileError(
+      'RoleAssignmentPending',
+      `Azure says that the rule's identity has Reader at ${desired.scope} already, but doesn't list the assignment yet: trying again.`,
+    );
+  run.draft = { ...run.draft, inventory: strike(run.draft.inventory, desired.id) };
+  return { ...same, scope: desired.scope };
+};

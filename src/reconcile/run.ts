@@ -1,0 +1,56 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { MaintenanceNotification, MaintenanceNotificationStatus } from '../api/maintenance-notification.ts';
+import type { Claim, PartType } from '../api/condition.ts';
+import type { Action } from '../core/announcements.ts';
+import type { Owner } from '../core/owner.ts';
+import { draftFrom, type Draft } from '../core/settle.ts';
+import type { Deps } from './ports.ts';
+
+/**
+ * One run over one object. What the run finds out gathers in `draft` and `actions`; the spec and the generation stay those that the
+ * run began with, however the object changes meanwhile.
+ */
+export interface Run {
+  readonly key: string;
+  readonly object: MaintenanceNotification;
+  readonly owner: Owner;
+  readonly signal: AbortSignal;
+  readonly deps: Deps;
+  draft: Draft;
+  readonly actions: Action[];
+  /** The status as the API server last answered it. */
+  status: MaintenanceNotificationStatus | undefined;
+  /** Called just before each write to Azure or Kubernetes; throws when no write may begin any more. */
+  beforeWrite(): void;
+}
+
+export const beginRun = (key: string, object: MaintenanceNotification, deps: Deps, signal: AbortSignal, stopping: AbortSignal): Run => ({
+  key,
+  object,
+  owner: { installationId: deps.settings.installationId, namespace: object.metadata.namespace, name: object.metadata.name },
+  signal,
+  deps,
+  draft: draftFrom(object.status),
+  actions: [],
+  status: object.status,
+  beforeWrite: () => {
+    stopping.throwIfAborted();
+    signal.throwIfAborted();
+  },
+});
+
+/** Writes the status, if it differs from what the API server has. */
+export const writeStatus = async (run: Run, status: MaintenanceNotificationStatus): Promise<void> => {
+  if (isDeepStrictEqual(run.status, status)) return;
+  run.beforeWrite();
+  const { status: written } = await run.deps.objects.writeStatus(run.object, status, run.signal);
+  run.status = written;
+};
+
+/** Stores the inventory as it stands in the draft: called before a thing is made, so that no crash can lose it. */
+export const writeAhead = async (run: Run): Promise<void> => writeStatus(run, { ...run.status, resources: [...run.draft.inventory] });
+
+/** Puts a part's claim into the draft, in place of an earlier one. */
+export const claim = (run: Run, type: PartType, status: Claim['status'], reason: Claim['reason'], message: string): void => {
+  run.draft = { ...run.draft, claims: [...run.draft.claims.filter((each) => each.type !== type), { type, status, reason, message }] };
+};
