@@ -7,7 +7,14 @@ export default defineConfig({
     reporters: ['default', './test/support/totals.ts'],
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
-      { test: { name: 'emulator', include: ['test/emulator/**/*.test.ts'], testTimeout: minute, hookTimeout: minute } },
+      {
+        test: {
+          name: 'emulator',
+          include: ['test/emulator/**/*.test.ts', 'test/reconcile/**/*.test.ts'],
+          testTimeout: minute,
+          hookTimeout: minute,
+        },
+      },
       {
         // Each file starts control planes and operators of its own, so two files at once would only fight for two cores.
         test: {

@@ -1,7 +1,7 @@
 import type { RoleAssignment as AzureRoleAssignment } from '@azure/arm-authorization';
 import { ReconcileError } from '../core/failure.ts';
 import { parseRoleAssignmentId, sameId } from '../core/resource-id.ts';
-import type { RoleAssignment } from '../core/role-assignment.ts';
+import { roleDefinitionId, type RoleAssignment } from '../core/role-assignment.ts';
 import { readAzureError } from './failure.ts';
 import { absentIfNotFound, type Session } from './session.ts';
 
@@ -52,7 +52,7 @@ export const createRoleAssignments = (session: Session): RoleAssignments => {
       const { scope, name, assignments } = at(assignment.id);
       const what = { operation: 'roleAssignments.put', doing: `give the rule's identity Reader at ${scope}`, signal };
       const body = {
-        roleDefinitionId: `/subscriptions/${subscriptionOf(scope)}/providers/Microsoft.Authorization/roleDefinitions/${assignment.roleId}`,
+        roleDefinitionId: roleDefinitionId(scope, assignment.roleId),
         principalId: assignment.principalId,
         // Always sent: without it a young principal is not found, and a condition on the operator's own rights can't be fulfilled.
         principalType: 'ServicePrincipal',

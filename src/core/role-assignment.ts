@@ -13,6 +13,10 @@ export interface RoleAssignment {
   readonly description: string;
 }
 
+/** The full ARM id of a built-in role, as seen from a scope. */
+export const roleDefinitionId = (scope: string, roleId: string): string =>
+  `/subscriptions/${scope.split('/')[2] ?? ''}/providers/Microsoft.Authorization/roleDefinitions/${roleId}`;
+
 /** The ARM scopes at which the rule's identity gets Reader, for the words of `spec.readerScopes` (absent: group and subscription of the cluster). */
 export const readerScopes = (spec: MaintenanceNotificationSpec, cluster: ResourceId): readonly string[] => {
   const scopeOf = {

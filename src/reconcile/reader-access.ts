@@ -2,7 +2,7 @@ import { isOurAssignment } from '../core/decide.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { announce, entryOf, note, strike } from '../core/inventory.ts';
 import { sameId } from '../core/resource-id.ts';
-import { desiredRoleAssignment, type RoleAssignment } from '../core/role-assignment.ts';
+import { desiredRoleAssignment, roleDefinitionId, type RoleAssignment } from '../core/role-assignment.ts';
 import type { RulePrincipal } from './alert-rule.ts';
 import { claim, writeAhead, type Run } from './run.ts';
 
@@ -27,7 +27,16 @@ export const ensureReaderAccess = async (run: Run, scopes: readonly string[], pr
     ...run.draft,
     readerAssignments: wanted.flatMap(({ scope }) => {
       const each = found.find((candidate) => sameId(candidate.scope, scope));
-      return each ? [{ id: each.id, scope, roleDefinitionId: each.roleId, ours: isOurAssignment(each.description, run.owner) }] : [];
+      return each
+        ? [
+            {
+              id: each.id,
+              scope,
+              roleDefinitionId: roleDefinitionId(scope, each.roleId),
+              ours: isOurAssignment(each.description, run.owner),
+            },
+          ]
+        : [];
     }),
   };
   if (scopes.length === 0)
