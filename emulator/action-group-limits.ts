@@ -1,5 +1,20 @@
-import { receiverLists, type GroupBody, type Receiver } from './action-groups.ts';
+import type { GroupBody, Receiver } from './action-groups.ts';
 import { ArmError } from './errors.ts';
+
+/** The receiver lists in the order in which the service answers them. All but the last are always there, empty or not. */
+export const receiverLists = [
+  'emailReceivers',
+  'smsReceivers',
+  'webhookReceivers',
+  'eventHubReceivers',
+  'itsmReceivers',
+  'azureAppPushReceivers',
+  'automationRunbookReceivers',
+  'voiceReceivers',
+  'logicAppReceivers',
+  'azureFunctionReceivers',
+  'armRoleReceivers',
+] as const;
 
 /** Where an action group may live: everywhere, or in one of these regions. Compared without case and spaces. */
 const locations = new Set(

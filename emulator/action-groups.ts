@@ -1,29 +1,14 @@
-import { receiverFault } from './action-group-limits.ts';
+import { receiverFault, receiverLists } from './action-group-limits.ts';
 import { locationConflict, resourceNotFound } from './errors.ts';
 import type { Answer } from './http.ts';
 import { dropIdentity, identityToWire, settleIdentity, type IdentityBody, type StoredIdentity } from './identity.ts';
 import { below, page } from './page.ts';
-import type { ArmRequest, Azure, ResourceProvider } from './provider.ts';
+import type { ArmRequest, Azure, ResourceProvider, WireResource } from './provider.ts';
 import { idKey } from './resource-id.ts';
-import { checkedBody } from './schema.ts';
+import { checkedBody, schemas } from './schema.ts';
 
 /** One receiver; which fields it has depends on its list. */
 export type Receiver = Readonly<Record<string, unknown>>;
-
-/** The receiver lists in the order in which the service answers them. All but the last are always there, empty or not. */
-export const receiverLists = [
-  'emailReceivers',
-  'smsReceivers',
-  'webhookReceivers',
-  'eventHubReceivers',
-  'itsmReceivers',
-  'azureAppPushReceivers',
-  'automationRunbookReceivers',
-  'voiceReceivers',
-  'logicAppReceivers',
-  'azureFunctionReceivers',
-  'armRoleReceivers',
-] as const;
 
 /** The properties of a group, `incidentReceivers` and all. */
 export type GroupProperties = Readonly<
@@ -78,7 +63,7 @@ const receiverToWire = (list: string, receiver: Receiver): Receiver => ({
 const locationToWire = (location: string): string => (location.toLowerCase() === 'global' ? 'Global' : location);
 
 /** An action group as answers show it, recorded oddities included: the GUID in upper case, `kind` and missing `tags` as null. */
-export const actionGroupToWire = (azure: Azure, group: StoredActionGroup): Record<string, unknown> => {
+export const actionGroupToWire = (azure: Azure, group: StoredActionGroup): WireResource => {
   const { tags = null, location, properties } = group.body;
   const subscriptionId = azure.settings.upperCaseActionGroupIds ? group.subscriptionId.toUpperCase() : group.subscriptionId;
   const lists = receiverLists.map((list) => [list, (properties[list] ?? []).map((receiver) => receiverToWire(list, receiver))]);
@@ -143,12 +128,12 @@ export const actionGroups = (azure: Azure): ResourceProvider => {
         return page(azure, request, below(groups, request.path.scope), (group) => actionGroupToWire(azure, group));
       },
       PUT: (request) => {
-        const wanted = checkedBody<GroupBody>('action-group', request.body);
+        const wanted = checkedBody(schemas.actionGroup, request.body);
         return store(request, wanted, groups.get(idKey(request.path.id)), false);
       },
       PATCH: (request) => {
         const existing = find(request);
-        const change = checkedBody<Partial<GroupBody>>('action-group-patch', request.body);
+        const change = checkedBody(schemas.actionGroupPatch, request.body);
         const properties = { ...existing.body.properties, ...change.properties };
         return store(request, { ...existing.body, ...change, properties }, existing, change.identity === undefined);
       },

@@ -4,9 +4,9 @@ import { badRequest, linkedAuthorizationFailed, locationConflict, resourceNotFou
 import type { Answer } from './http.ts';
 import { dropIdentity, identityToWire, settleIdentity, type IdentityBody, type StoredIdentity } from './identity.ts';
 import { below, page } from './page.ts';
-import { may, type ArmRequest, type Azure, type ResourceProvider } from './provider.ts';
+import { may, type ArmRequest, type Azure, type ResourceProvider, type WireResource } from './provider.ts';
 import { idKey, lastSegment, whereIs } from './resource-id.ts';
-import { checkedBody } from './schema.ts';
+import { checkedBody, schemas } from './schema.ts';
 import { withSevenDigits } from './time.ts';
 import type { Caller } from './tokens.ts';
 import { isClusterId } from './world.ts';
@@ -70,7 +70,7 @@ const shortLocation = (location: string): string => location.toLowerCase().repla
  * A rule as answers show it. What the client didn't send isn't echoed, but for `enabled`; ids and types have the casing that the service
  * was seen to answer with, which isn't the one that clients send.
  */
-export const alertRuleToWire = (azure: Azure, rule: StoredAlertRule): Record<string, unknown> => {
+export const alertRuleToWire = (azure: Azure, rule: StoredAlertRule): WireResource => {
   const { kind, tags, location, properties } = rule.body;
   const typeInId = azure.settings.alertRuleIds === 'lowerCase' ? type.toLowerCase() : type;
   return {
@@ -182,12 +182,12 @@ export const alertRules = (azure: Azure): ResourceProvider => {
         return page(azure, request, below(rules, request.path.scope), (rule) => alertRuleToWire(azure, rule));
       },
       PUT: (request) => {
-        const wanted = checkedBody<RuleBody>('scheduled-query-rule', request.body);
+        const wanted = checkedBody(schemas.alertRule, request.body);
         return store(request, wanted, rules.get(idKey(request.path.id)));
       },
       PATCH: (request) => {
         const existing = find(request);
-        const { properties, identity, ...change } = checkedBody<Partial<RuleBody>>('scheduled-query-rule-patch', request.body);
+        const { properties, identity, ...change } = checkedBody(schemas.alertRulePatch, request.body);
         const kept = identity ?? identityAsSent(existing.identity);
         const wanted: RuleBody = {
           ...existing.body,

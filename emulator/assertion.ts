@@ -34,6 +34,9 @@ export interface AssertionVerifier {
   readonly close: () => Promise<void>;
 }
 
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+const isKeySet = (value: Record<string, unknown>): value is Record<string, unknown> & JSONWebKeySet => Array.isArray(value['keys']);
+
 const patienceMilliseconds = 10_000;
 
 /**
@@ -51,13 +54,16 @@ export const createAssertionVerifier = (options: { issuerCa?: string; clock: () 
   const readJson = async (url: string): Promise<Record<string, unknown>> => {
     const answer = await fetch(url, { dispatcher: agent, signal: AbortSignal.timeout(patienceMilliseconds) });
     if (!answer.ok) throw new IssuerUnreachableError(`${url} answered ${answer.status}`);
-    return (await answer.json()) as Record<string, unknown>;
+    const body = await answer.json();
+    if (!isRecord(body)) throw new IssuerUnreachableError(`${url} is not a JSON object`);
+    return body;
   };
 
   const readKeys = async (issuer: string): Promise<JSONWebKeySet> => {
     const metadata = await readJson(`${issuer.replace(/\/$/u, '')}/.well-known/openid-configuration`);
     if (metadata['issuer'] !== issuer) throw new IssuerUnreachableError(`${issuer} calls itself ${String(metadata['issuer'])}`);
-    const keys = (await readJson(String(metadata['jwks_uri']))) as unknown as JSONWebKeySet;
+    const keys = await readJson(String(metadata['jwks_uri']));
+    if (!isKeySet(keys)) throw new IssuerUnreachableError(`${issuer} publishes no keys`);
     known.set(issuer, keys);
     return keys;
   };

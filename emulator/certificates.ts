@@ -1,4 +1,5 @@
 // The library finds its parts by decorators, and those need this polyfill to be there first.
+// oxlint-disable-next-line import/no-unassigned-import -- it exports nothing
 import 'reflect-metadata';
 import { randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -21,7 +22,6 @@ const day = 24 * 60 * 60 * 1000;
  * clock, which is the one that TLS clients look at.
  */
 export const createServerCertificate = async (host: string): Promise<ServerCertificate> => {
-  x509.cryptoProvider.set(webcrypto as unknown as Crypto);
   const validity = { notBefore: new Date(Date.now() - day), notAfter: new Date(Date.now() + 30 * day) };
   const newKeys = () => webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const [authorityKeys, serverKeys] = await Promise.all([newKeys(), newKeys()]);

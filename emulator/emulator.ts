@@ -9,13 +9,14 @@ import { createGateway } from './gateway.ts';
 import { createHeaders } from './headers.ts';
 import type { Answer, Incoming } from './http.ts';
 import { createJournal, type Call, type Journal } from './journal.ts';
-import type { Azure } from './provider.ts';
+import type { Azure, WireResource } from './provider.ts';
+import type { StoredRoleAssignment } from './role-assignment-store.ts';
 import { roleAssignments, roleAssignmentToWire } from './role-assignments.ts';
 import { startServer } from './server.ts';
 import { defaultSettings, type Settings } from './settings.ts';
 import { createState } from './state.ts';
 import { createTokens } from './tokens.ts';
-import { worldMistakes, type World } from './world.ts';
+import { asWorld, type World } from './world.ts';
 import { createWorldHandle, type WorldHandle } from './world-handle.ts';
 
 /** What to start; besides these, every field of `Settings`, each with its default there. */
@@ -31,15 +32,16 @@ export interface EmulatorOptions extends Partial<Settings> {
   readonly clock?: () => Date;
 }
 
-/** A resource as a GET would answer it. */
-export type WireResource = Record<string, unknown> & { readonly id: string; readonly name: string };
+/** A role assignment, and whether it came from the world or through the handle rather than from a PUT. */
+export interface SeededResource extends WireResource {
+  readonly isSeed: boolean;
+}
 
-/** Everything that a client can have made. */
+/** Everything that a client can have made, as a GET would answer it. */
 export interface Resources {
   readonly actionGroups: readonly WireResource[];
   readonly alertRules: readonly WireResource[];
-  /** `isSeed`: it came from the world or through the handle, not from a PUT. */
-  readonly roleAssignments: readonly (WireResource & { readonly isSeed: boolean })[];
+  readonly roleAssignments: readonly SeededResource[];
 }
 
 /** A running emulator. */
@@ -66,15 +68,20 @@ const managementAudiences = ['https://management.azure.com', 'https://management
 /** Tokens for this one can be had, so that a token with a foreign audience can be tried on Resource Manager. */
 const otherResources = ['https://graph.microsoft.com'];
 
+const fieldOf = (value: unknown, field: string): unknown =>
+  typeof value === 'object' && value !== null ? Object.entries(value).find(([name]) => name === field)?.[1] : undefined;
+
 const errorCodeOf = ({ status, body }: Answer): string | undefined => {
   if (status < 400) return undefined;
-  const { error, code } = (body ?? {}) as { error?: { code?: string }; code?: string };
-  return error?.code ?? code;
+  const detail = fieldOf(body, 'error') ?? body;
+  const code = fieldOf(detail, 'code');
+  return typeof code === 'string' ? code : undefined;
 };
 
-/** Leaves out what is undefined, which `exactOptionalPropertyTypes` would otherwise make every caller do. */
-const defined = <Fields extends object>(fields: Fields): { [Field in keyof Fields]: Exclude<Fields[Field], undefined> } =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+const byId = <Resource extends WireResource>(resources: readonly Resource[]): Resource[] =>
+  structuredClone(resources).toSorted((left, right) => left.id.localeCompare(right.id));
+
+const marked = (assignment: StoredRoleAssignment): SeededResource => ({ ...roleAssignmentToWire(assignment), isSeed: assignment.isSeed });
 
 /**
  * Starts an emulator of the corner of Azure that the operator talks to. Throws an error that names every mistake when the world isn't a
@@ -82,11 +89,8 @@ const defined = <Fields extends object>(fields: Fields): { [Field in keyof Field
  */
 export const startEmulator = async (options: EmulatorOptions): Promise<Emulator> => {
   const { world, issuerCa, host = '127.0.0.1', port = 0, clock = () => new Date(), ...given } = options;
-  const mistakes = worldMistakes(world);
-  if (mistakes.length > 0) throw new Error(`the world is not a good one:\n${mistakes.join('\n')}`);
-
   const settings: Settings = { ...defaultSettings, ...given };
-  const state = createState(world);
+  const state = createState(asWorld(world));
   const { journal, record } = createJournal(settings.journalLimit);
   const [certificate, tokens] = await Promise.all([createServerCertificate(host), createTokens(world.tenantId, clock)]);
   const assertions = createAssertionVerifier({
@@ -125,15 +129,11 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     audiences,
   );
 
-  const resources = (): Resources => {
-    const inOrder = (list: Record<string, unknown>[]): never =>
-      structuredClone(list).toSorted((left, right) => String(left['id']).localeCompare(String(right['id']))) as never;
-    return {
-      actionGroups: inOrder([...state.actionGroups.values()].map((group) => actionGroupToWire(azure, group))),
-      alertRules: inOrder([...state.alertRules.values()].map((rule) => alertRuleToWire(azure, rule))),
-      roleAssignments: inOrder([...state.roleAssignments.all()].map((each) => ({ ...roleAssignmentToWire(each), isSeed: each.isSeed }))),
-    };
-  };
+  const resources = (): Resources => ({
+    actionGroups: byId([...state.actionGroups.values()].map((group) => actionGroupToWire(azure, group))),
+    alertRules: byId([...state.alertRules.values()].map((rule) => alertRuleToWire(azure, rule))),
+    roleAssignments: byId([...state.roleAssignments.all()].map(marked)),
+  });
 
   const mintToken: Emulator['mintToken'] = (clientId, { audience = managementAudiences[0] ?? url, expiresInSeconds = 3600 } = {}) => {
     const application = state.applications.get(clientId.toLowerCase());
@@ -153,30 +153,16 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     const signIn = await answerEntra(incoming, entra());
     if (signIn !== undefined) {
       const { kind, clientId, principalId, errorCode, ...plain } = signIn;
-      note(incoming, plain, { kind, ...defined({ name: clientId, principalId, errorCode }) });
+      note(incoming, plain, { kind, name: clientId, principalId, errorCode });
       return { ...plain, headers: headersOf({ method: incoming.method, status: plain.status }) };
     }
 
     const { answer: plain, caller, path, type, operation, apiVersion, requestBody } = await gateway(incoming);
-    const subscriptionId = path?.subscriptionId;
+    const about = { type, subscriptionId: path?.subscriptionId, principalId: caller?.objectId };
     const name = path?.isCollection === false ? path.names.at(-1) : undefined;
-    const principalId = caller?.objectId;
-    note(incoming, plain, {
-      kind: 'arm',
-      ...defined({
-        type,
-        operation,
-        subscriptionId,
-        name,
-        apiVersion,
-        errorCode: errorCodeOf(plain),
-        principalId,
-        requestBody,
-        responseBody: plain.body,
-      }),
-    });
-    const common = headersOf({ method: incoming.method, status: plain.status, ...defined({ subscriptionId, principalId, type }) });
-    return { ...plain, headers: { ...common, ...plain.headers } };
+    const bodies = { requestBody, responseBody: plain.body };
+    note(incoming, plain, { kind: 'arm', ...about, operation, name, apiVersion, errorCode: errorCodeOf(plain), ...bodies });
+    return { ...plain, headers: { ...headersOf({ method: incoming.method, status: plain.status, ...about }), ...plain.headers } };
   };
 
   const server = await startServer(certificate, { host, port }, answer);

@@ -22,9 +22,9 @@ export interface EntraContext {
 /** An answer of the sign-in service, with what the journal wants to know of it. */
 export interface EntraAnswer extends Answer {
   readonly kind: 'token' | 'metadata';
-  readonly clientId?: string;
-  readonly principalId?: string;
-  readonly errorCode?: string;
+  readonly clientId?: string | undefined;
+  readonly principalId?: string | undefined;
+  readonly errorCode?: string | undefined;
 }
 
 const documentation = 'https://learn.microsoft.com/entra/workload-id/workload-identity-federation';
@@ -217,12 +217,12 @@ export const answerEntra = async (incoming: Incoming, context: EntraContext): Pr
   if (place !== 'POST oauth2/v2.0/token') return undefined;
 
   const form = new URLSearchParams(incoming.body);
-  const clientId = form.get('client_id');
+  const clientId = form.get('client_id') ?? undefined;
   try {
     return await signIn(tenant, form, context);
   } catch (error) {
     if (!(error instanceof EntraError)) throw error;
     const correlationId = incoming.query.get('client-request-id') ?? form.get('client-request-id') ?? randomUUID();
-    return { ...refusal(error, context, correlationId), ...(clientId === null ? {} : { clientId }) };
+    return { ...refusal(error, context, correlationId), clientId };
   }
 };

@@ -3,7 +3,7 @@ import type { Answer, Incoming } from './http.ts';
 import type { Operation } from './journal.ts';
 import { authorize, type Azure, type ResourceProvider, type Verb } from './provider.ts';
 import { parseArmPath, type ArmPath } from './resource-id.ts';
-import type { Caller, Tokens } from './tokens.ts';
+import type { Caller, TokenFault, Tokens } from './tokens.ts';
 import { withSevenDigits } from './time.ts';
 
 /** An answer with what journal and headers want to know of the request, as far as the gateway got. */
@@ -13,7 +13,7 @@ export interface GatewayAnswer {
   readonly path?: ArmPath;
   /** Canonical casing when the emulator has the type. */
   readonly type?: string;
-  readonly operation?: Operation;
+  readonly operation?: Operation | undefined;
   readonly apiVersion?: string;
   readonly requestBody?: unknown;
 }
@@ -45,22 +45,20 @@ const signedInCaller = async (incoming: Incoming, azure: Azure, tokens: Tokens, 
   }
   const result = await tokens.verify(token, audiences);
   if (!('fault' in result)) return result;
-  switch (result.fault) {
-    case 'expired':
-      throw unauthorized(
-        tenantId,
-        'ExpiredAuthenticationToken',
-        `The access token expiry UTC time '${withSevenDigits(result.expiredAt)}' is earlier than current UTC time '${withSevenDigits(azure.clock())}'.`,
-      );
-    case 'audience':
-      throw unauthorized(
-        tenantId,
-        'InvalidAuthenticationTokenAudience',
-        `The access token has been obtained for wrong audience or resource '${result.audience}'. It should exactly match with one of the allowed audiences '${audiences.join(',')}'.`,
-      );
-    case 'malformed':
-      throw unauthorized(tenantId, 'InvalidAuthenticationToken', 'The access token is invalid.');
+  throw tokenRefusal(result, azure, audiences);
+};
+
+const tokenRefusal = (fault: TokenFault, { state: { tenantId }, clock }: Azure, audiences: readonly string[]): ArmError => {
+  if (fault.fault === 'malformed') return unauthorized(tenantId, 'InvalidAuthenticationToken', 'The access token is invalid.');
+  if (fault.fault === 'expired') {
+    const [expiry, now] = [withSevenDigits(fault.expiredAt), withSevenDigits(clock())];
+    const message = `The access token expiry UTC time '${expiry}' is earlier than current UTC time '${now}'.`;
+    return unauthorized(tenantId, 'ExpiredAuthenticationToken', message);
   }
+  const message =
+    `The access token has been obtained for wrong audience or resource '${fault.audience}'. ` +
+    `It should exactly match with one of the allowed audiences '${audiences.join(',')}'.`;
+  return unauthorized(tenantId, 'InvalidAuthenticationTokenAudience', message);
 };
 
 const providerOf = (path: ArmPath, providers: readonly ResourceProvider[]): ResourceProvider => {
@@ -140,7 +138,7 @@ export const createGateway =
       if (path === undefined)
         throw new ArmError(404, { code: 'InvalidResource', message: `The emulator doesn't have '${incoming.path}'.` });
       const verb = verbOf(incoming.method, path);
-      known = { ...known, path, type: path.type, ...(verb === undefined ? {} : { operation: operations[verb] }) };
+      known = { ...known, path, type: path.type, operation: verb && operations[verb] };
 
       const provider = providerOf(path, providers);
       known = { ...known, type: provider.type };
@@ -159,7 +157,7 @@ export const createGateway =
       authorize(azure, caller, `${provider.type}/${actionNames[operations[verb]]}`, path.isCollection ? path.scope : path.id);
       checkPlace(azure, path);
       const body = parsedBody(incoming);
-      known = { ...known, ...(body === undefined ? {} : { requestBody: body }) };
+      known = { ...known, requestBody: body };
       return { ...known, answer: handle({ incoming, path, apiVersion, caller, body }) };
     } catch (error) {
       if (error instanceof ArmError) return { ...known, answer: error.answer() };

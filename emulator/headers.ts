@@ -27,10 +27,10 @@ const ruleWrites = { limit: 30, windowMilliseconds: 60_000 };
 /** What the headers of an answer depend on. */
 export interface Exchange {
   readonly method: string;
-  readonly subscriptionId?: string;
-  readonly principalId?: string;
+  readonly subscriptionId?: string | undefined;
+  readonly principalId?: string | undefined;
   /** Canonical, when known. */
-  readonly type?: string;
+  readonly type?: string | undefined;
   readonly status: number;
 }
 

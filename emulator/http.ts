@@ -18,15 +18,21 @@ export interface Answer {
   readonly text?: string;
 }
 
-/** Node 22 and later have `JSON.rawJSON`; the compiler's library does not describe it yet. */
-const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown };
+// Node 22 and later have this; the compiler's library does not describe it yet.
+declare global {
+  interface JSON {
+    rawJSON: (text: string) => unknown;
+  }
+}
 
 /**
  * Writes an answer's body as JSON text. Whole `threshold` numbers keep a fraction (`10.0`), as the alert rule service writes them: a
  * client that compares JSON text instead of numbers sees drift where there is none.
  */
 export const toJson = (body: unknown): string =>
-  JSON.stringify(body, (key, value: unknown) => (key === 'threshold' && Number.isInteger(value) ? rawJSON(`${String(value)}.0`) : value));
+  JSON.stringify(body, (key, value: unknown) =>
+    key === 'threshold' && Number.isInteger(value) ? JSON.rawJSON(`${String(value)}.0`) : value,
+  );
 
 /** Takes a request target such as `//subscriptions/x?api-version=1` apart. Not with `new URL`, which would read `//subscriptions` as a host. */
 export const splitTarget = (target: string): { path: string; query: URLSearchParams } => {

@@ -12,25 +12,25 @@ export interface Call {
   /** As it was sent, but with repeated slashes folded and without the query. */
   readonly path: string;
   /** `Microsoft.Insights/scheduledQueryRules`, in the emulator's own casing when the type is known to it. */
-  readonly type?: string;
-  readonly operation?: Operation;
-  readonly subscriptionId?: string;
+  readonly type?: string | undefined;
+  readonly operation?: Operation | undefined;
+  readonly subscriptionId?: string | undefined;
   /** The resource's name; for a token request the client id. */
-  readonly name?: string;
-  readonly apiVersion?: string;
+  readonly name?: string | undefined;
+  readonly apiVersion?: string | undefined;
   readonly status: number;
   /** ARM's code, or `AADSTS…` with the number. */
-  readonly errorCode?: string;
+  readonly errorCode?: string | undefined;
   /** The object id that the caller signed in as. */
-  readonly principalId?: string;
+  readonly principalId?: string | undefined;
   readonly requestBody?: unknown;
   readonly responseBody?: unknown;
 }
 
+const filterable = ['kind', 'method', 'type', 'operation', 'subscriptionId', 'name', 'status', 'errorCode', 'principalId'] as const;
+
 /** Every given field must be equal, texts without regard to case. */
-export type CallFilter = Partial<
-  Pick<Call, 'kind' | 'method' | 'type' | 'operation' | 'subscriptionId' | 'name' | 'status' | 'errorCode' | 'principalId'>
->;
+export type CallFilter = Partial<Pick<Call, (typeof filterable)[number]>>;
 
 /** What was asked and answered, oldest first. */
 export interface Journal {
@@ -47,8 +47,8 @@ export const createJournal = (limit: number): { journal: Journal; record: (call:
   return {
     journal: {
       calls: (filter = {}) => {
-        const wanted = Object.entries(filter).filter(([, value]) => value !== undefined);
-        return kept.filter((call) => wanted.every(([field, value]) => folded(call[field as keyof Call]) === folded(value)));
+        const wanted = filterable.filter((field) => filter[field] !== undefined);
+        return kept.filter((call) => wanted.every((field) => folded(call[field]) === folded(filter[field])));
       },
       clear: () => {
         kept = [];

@@ -30,11 +30,11 @@ export const page = <Item>(
   if (token !== null && encode(after) !== token) {
     throw new ArmError(400, { code: 'InvalidSkipToken', message: `The skip token '${token}' is invalid.` });
   }
-  const keys = [...items.keys()].filter((key) => key > after).toSorted();
-  const shown = keys.slice(0, azure.settings.pageSize);
-  const value = shown.map((key) => toWire(items.get(key) as Item));
-  const last = shown.at(-1);
-  if (last === undefined || shown.length === keys.length) return { status: 200, body: { value } };
+  const rest = [...items].filter(([key]) => key > after).toSorted(([left], [right]) => (left < right ? -1 : 1));
+  const shown = rest.slice(0, azure.settings.pageSize);
+  const value = shown.map(([, item]) => toWire(item));
+  const last = shown.at(-1)?.[0];
+  if (last === undefined || shown.length === rest.length) return { status: 200, body: { value } };
 
   const query = new URLSearchParams([...incoming.query].filter(([name]) => name.toLowerCase() !== '$skiptoken'));
   query.set('$skipToken', encode(last));

@@ -25,6 +25,13 @@ export interface ArmRequest {
   readonly body: unknown;
 }
 
+/** A resource as a GET answers it. */
+export interface WireResource {
+  readonly [field: string]: unknown;
+  readonly id: string;
+  readonly name: string;
+}
+
 /** GET of one is `GET`, of a collection `LIST`. */
 export type Verb = 'GET' | 'LIST' | 'PUT' | 'PATCH' | 'DELETE';
 

@@ -58,7 +58,7 @@ export const createRoleAssignmentStore = (): RoleAssignmentStore => {
     of: (principalId) => byPrincipal.get(principalId.toLowerCase())?.values() ?? [],
     all: () => byName.values(),
     removeBelow: (scope) => {
-      for (const assignment of [...byName.values()]) if (scopeContains(scope, assignment.scope)) remove(assignment.name);
+      for (const assignment of byName.values()) if (scopeContains(scope, assignment.scope)) remove(assignment.name);
     },
   };
 };

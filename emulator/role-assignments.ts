@@ -1,13 +1,14 @@
 import { ArmError } from './errors.ts';
 import type { Answer } from './http.ts';
 import { page } from './page.ts';
-import type { ArmRequest, Azure, ResourceProvider } from './provider.ts';
+import type { ArmRequest, Azure, ResourceProvider, WireResource } from './provider.ts';
 import { idKey, isGuid, lastSegment, scopeContains, whereIs } from './resource-id.ts';
 import type { StoredRoleAssignment } from './role-assignment-store.ts';
-import { checkedBody } from './schema.ts';
+import { checkedBody, schemas } from './schema.ts';
 import { withSevenDigits } from './time.ts';
 
-interface RoleAssignmentBody {
+/** The body of a PUT, read-only properties taken out. */
+export interface RoleAssignmentBody {
   readonly properties: {
     readonly roleDefinitionId: string;
     readonly principalId: string;
@@ -22,7 +23,7 @@ interface RoleAssignmentBody {
 const type = 'Microsoft.Authorization/roleAssignments';
 
 /** A role assignment as answers show it. `createdBy` is null in the answer to the PUT that made it, and set from then on. */
-export const roleAssignmentToWire = (assignment: StoredRoleAssignment, isAnswerToPut = false): Record<string, unknown> => {
+export const roleAssignmentToWire = (assignment: StoredRoleAssignment, isAnswerToPut = false): WireResource => {
   const { subscriptionId = '' } = whereIs(assignment.scope);
   return {
     properties: {
@@ -123,7 +124,7 @@ export const roleAssignments = (azure: Azure): ResourceProvider => {
         message: `The role assignment ID '${name}' is not valid. The role assignment ID must be a GUID.`,
       });
     }
-    const { properties } = checkedBody<RoleAssignmentBody>('role-assignment', request.body);
+    const { properties } = checkedBody(schemas.roleAssignment, request.body);
     const { principalId, principalType } = properties;
     const roleDefinitionId = lastSegment(properties.roleDefinitionId).toLowerCase();
     if (!isGuid(principalId)) {

@@ -1,6 +1,9 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
+import type { GroupBody } from './action-groups.ts';
+import type { RuleBody } from './alert-rules.ts';
 import { invalidContent } from './errors.ts';
+import type { RoleAssignmentBody } from './role-assignments.ts';
 import actionGroup from './schemas/action-group.json' with { type: 'json' };
 import actionGroupPatch from './schemas/action-group-patch.json' with { type: 'json' };
 import maintenanceConfiguration from './schemas/maintenance-configuration.json' with { type: 'json' };
@@ -8,15 +11,7 @@ import roleAssignment from './schemas/role-assignment.json' with { type: 'json' 
 import scheduledQueryRule from './schemas/scheduled-query-rule.json' with { type: 'json' };
 import scheduledQueryRulePatch from './schemas/scheduled-query-rule-patch.json' with { type: 'json' };
 import world from './schemas/world.json' with { type: 'json' };
-
-/** The bodies that can be checked; each is a file in `schemas/`. */
-export type SchemaName =
-  | 'action-group'
-  | 'action-group-patch'
-  | 'role-assignment'
-  | 'scheduled-query-rule'
-  | 'scheduled-query-rule-patch'
-  | 'world';
+import type { World } from './world.ts';
 
 const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true, verbose: true });
 addFormats.default(ajv);
@@ -32,15 +27,17 @@ ajv.addKeyword({
     return true;
   },
 });
-ajv.addSchema([
-  actionGroup,
-  actionGroupPatch,
-  maintenanceConfiguration,
-  roleAssignment,
-  scheduledQueryRule,
-  scheduledQueryRulePatch,
-  world,
-]);
+ajv.addSchema([maintenanceConfiguration, scheduledQueryRule]);
+
+/** What bodies are checked against; each is a file in `schemas/`. */
+export const schemas = {
+  actionGroup: ajv.compile<GroupBody>(actionGroup),
+  actionGroupPatch: ajv.compile<Partial<GroupBody>>(actionGroupPatch),
+  alertRule: ajv.compile<RuleBody>(scheduledQueryRule),
+  alertRulePatch: ajv.compile<Partial<RuleBody>>(scheduledQueryRulePatch),
+  roleAssignment: ajv.compile<RoleAssignmentBody>(roleAssignment),
+  world: ajv.compile<World>(world),
+};
 
 const pathOf = ({ instancePath, keyword, params }: ErrorObject): string => {
   const parts = instancePath.split('/').slice(1);
@@ -60,28 +57,21 @@ const sentence = (error: ErrorObject): string => {
     case 'required':
       return `Required property '${String(error.params['missingProperty'])}' not found in JSON. Path '${path}'.`;
     case 'enum':
-      return `Error converting value ${JSON.stringify(error.data)}; it must be one of ${(error.params['allowedValues'] as unknown[]).map(String).join(', ')}. Path '${path}'.`;
+      return `Error converting value ${JSON.stringify(error.data)}; it must be one of ${[error.params['allowedValues']].flat().join(', ')}. Path '${path}'.`;
     default:
       return `The value ${error.message ?? 'is not valid'}. Path '${path}'.`;
   }
 };
 
-const check = (name: SchemaName, value: unknown): { value: unknown; mistakes: readonly string[] } => {
-  const validate = ajv.getSchema(name) as ValidateFunction;
-  const copy: unknown = structuredClone(value);
-  return validate(copy) ? { value: copy, mistakes: [] } : { value: copy, mistakes: (validate.errors ?? []).map(sentence) };
-};
-
-/** Every mistake of a value against a schema, each with its path; none when it fits. */
-export const mistakesIn = (name: SchemaName, value: unknown): readonly string[] => check(name, value).mistakes;
+/** Every mistake that a check by `schema` has just found, each with its path. */
+export const mistakesOf = ({ errors }: ValidateFunction): readonly string[] => (errors ?? []).map(sentence);
 
 /**
  * A checked copy of a request's body, without its read-only properties. Throws 400 `InvalidRequestContent` naming the first mistake and its
  * path, in the manner of the JSON reader that Azure's services use.
  */
-export const checkedBody = <Body>(name: SchemaName, body: unknown): Body => {
-  const { value, mistakes } = check(name, body);
-  const [first] = mistakes;
-  if (first !== undefined) throw invalidContent(first);
-  return value as Body;
+export const checkedBody = <Body>(schema: ValidateFunction<Body>, body: unknown): Body => {
+  const copy: unknown = structuredClone(body);
+  if (schema(copy)) return copy;
+  throw invalidContent(mistakesOf(schema)[0] ?? 'The body is not valid.');
 };

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import type { ServerCertificate } from './certificates.ts';
 import { splitTarget, toJson, type Answer, type Incoming } from './http.ts';
 
@@ -76,8 +75,10 @@ export const startServer = async (
       resolve();
     });
   });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('an HTTPS server listens on a port');
   return {
-    port: (server.address() as AddressInfo).port,
+    port: address.port,
     close: async () => {
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());

@@ -12,8 +12,8 @@ export interface WorldHandle {
   readonly removeSubscription: (subscriptionId: string) => void;
   readonly addCluster: (cluster: Cluster) => void;
   readonly removeCluster: (id: string) => void;
-  /** Replaces the given fields; a channel given as `undefined` is taken away. */
-  readonly changeCluster: (id: string, change: { [Field in keyof Omit<Cluster, 'id'>]?: Cluster[Field] | undefined }) => void;
+  /** Replaces the given fields. A channel can be set to `none` or `None`, but not taken away. */
+  readonly changeCluster: (id: string, change: Partial<Omit<Cluster, 'id'>>) => void;
   /** Returns the new assignment's name. */
   readonly addRoleAssignment: (assignment: World['roleAssignments'][number]) => string;
   /** Takes away the assignment of this name, whoever made it. */
@@ -27,9 +27,9 @@ export interface WorldHandle {
 const removeBelow = (state: State, scope: string): void => {
   const prefix = `${idKey(scope)}/`;
   for (const map of [state.clusters, state.userAssignedIdentities, state.actionGroups]) {
-    for (const key of [...map.keys()]) if (key.startsWith(prefix)) map.delete(key);
+    for (const key of map.keys()) if (key.startsWith(prefix)) map.delete(key);
   }
-  for (const [key, rule] of [...state.alertRules]) {
+  for (const [key, rule] of state.alertRules) {
     if (!key.startsWith(prefix)) continue;
     state.alertRules.delete(key);
     if (rule.identity?.principalId !== undefined) state.principals.delete(rule.identity.principalId);
@@ -88,8 +88,7 @@ export const createWorldHandle = (state: State, clock: () => Date): WorldHandle 
       state.roleAssignments.removeBelow(id);
     },
     changeCluster: (id, change) => {
-      const changed = Object.entries({ ...cluster(id), ...structuredClone(change) }).filter(([, value]) => value !== undefined);
-      state.clusters.set(idKey(id), Object.fromEntries(changed) as unknown as Cluster);
+      state.clusters.set(idKey(id), { ...cluster(id), ...structuredClone(change) });
     },
     addRoleAssignment: (assignment) => {
       if (!state.principals.has(assignment.principalId.toLowerCase())) addPrincipal(assignment.principalId);

@@ -1,6 +1,6 @@
 import { builtInRoles } from './authorization.ts';
 import { idKey, isGuid, lastSegment, whereIs } from './resource-id.ts';
-import { mistakesIn } from './schema.ts';
+import { mistakesOf, schemas } from './schema.ts';
 
 /** What an identity trusts: a token with exactly this issuer, subject and audience signs in as it. */
 export interface FederatedCredential {
@@ -108,8 +108,13 @@ function* crossChecks(world: World): Generator<string> {
   );
 }
 
-/** Every mistake of what is meant to be a world: shape first, then what its parts say of one another. None when it can be used. */
-export const worldMistakes = (value: unknown): readonly string[] => {
-  const mistakes = mistakesIn('world', value);
-  return mistakes.length > 0 ? mistakes : [...crossChecks(value as World)];
+/**
+ * Takes whatever a file held for a world. Throws an error that names every mistake: of its shape, or, when that is right, of what its parts
+ * say of one another.
+ */
+export const asWorld = (value: unknown): World => {
+  const fits = schemas.world(value);
+  const mistakes = fits ? [...crossChecks(value)] : mistakesOf(schemas.world);
+  if (fits && mistakes.length === 0) return value;
+  throw new Error(`This is not a world that the emulator can start with:\n${mistakes.map((mistake) => `- ${mistake}`).join('\n')}`);
 };
