@@ -1,0 +1,390 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startListWatch } from '../../../src/kube/list-watch.ts';
+import type { ListWatch, ListWatchLimits, Occurrence } from '../../../src/kube/list-watch.ts';
+import { createStore } from '../../../src/kube/store.ts';
+import type { Store } from '../../../src/kube/store.ts';
+import { createTransport } from '../../../src/kube/transport.ts';
+import type { KubeTransport } from '../../../src/kube/transport.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { errorEvent, expiredEvent, faults, namespace, resource, startFakeApiServer } from '../../support/fake-api-server.ts';
+import type { FakeApiServer, FakeObject } from '../../support/fake-api-server.ts';
+import { waitFor } from '../../support/wait.ts';
+
+/** Short enough to wait for, in the proportions of the real ones. */
+const quick: Partial<ListWatchLimits> = { backOffBaseMilliseconds: 20, backOffCapMilliseconds: 100, shortWatchMilliseconds: 10 };
+
+let server: FakeApiServer;
+let transport: KubeTransport;
+let store: Store<FakeObject>;
+let listWatch: ListWatch | undefined;
+/** `added a`, `updated a`, `deleted a`, in the order in which they were told. */
+let told: string[];
+let occurrences: Occurrence[];
+
+beforeEach(async () => {
+  server = await startFakeApiServer();
+  transport = createTransport(server.access);
+  store = createStore<FakeObject>();
+  told = [];
+  occurrences = [];
+});
+
+afterEach(async () => {
+  await listWatch?.stop();
+  listWatch = undefined;
+  await transport.close();
+  await server.close();
+});
+
+const start = (limits: Partial<ListWatchLimits> = {}, onChange?: (key: string) => void): ListWatch => {
+  listWatch = startListWatch({
+    transport,
+    resource,
+    namespace,
+    store,
+    clock: systemClock,
+    random: Math.random,
+    limits: { ...quick, ...limits },
+    observer: (occurrence) => occurrences.push(occurrence),
+    onChange: ({ kind, key }) => {
+      told.push(`${kind} ${key.split('/')[1]}`);
+      onChange?.(key);
+    },
+  });
+  return listWatch;
+};
+
+const occurred = <K extends Occurrence['kind']>(kind: K): readonly Extract<Occurrence, { kind: K }>[] =>
+  occurrences.filter((occurrence): occurrence is Extract<Occurrence, { kind: K }> => occurrence.kind === kind);
+
+/** Starts with these objects and waits until they are watched. */
+const watching = async (names: readonly string[], limits: Partial<ListWatchLimits> = {}): Promise<void> => {
+  for (const name of names) server.put(name);
+  await start(limits).synced;
+  await waitFor('watch', () => server.watches() === 1);
+  told = [];
+};
+
+const isTold = (...expected: readonly string[]): Promise<unknown> =>
+  waitFor(`word of ${expected.join(', ')} (but: ${told.join(', ')})`, () => expected.every((change) => told.includes(change)), 5000);
+
+const lists = (): number => server.requestsOf('list').length;
+const watches = (): number => server.requestsOf('watch').length;
+
+describe('list and watch', () => {
+  it('lists in pages, then watches from the version of the list, with bookmarks and a random end', async () => {
+    for (let index = 0; index < 7; index += 1) server.put(`w${index}`);
+    await start({ pageSize: 3 }).synced;
+    await waitFor('watch', () => server.watches() === 1);
+    expect(store.list().map(({ metadata }) => metadata.name)).toEqual(['w0', 'w1', 'w2', 'w3', 'w4', 'w5', 'w6']);
+    expect(server.requestsOf('list').map(({ query }) => query)).toEqual([
+      { limit: '3' },
+      { limit: '3', continue: '3:107' },
+      { limit: '3', continue: '6:107' },
+    ]);
+    const [watch] = server.requestsOf('watch');
+    expect(watch?.path).toBe('/apis/example.dev/v1/namespaces/shop/widgets');
+    expect(watch?.query).toMatchObject({ watch: 'true', allowWatchBookmarks: 'true', resourceVersion: '107' });
+    expect(Number(watch?.query['timeoutSeconds'])).toBeGreaterThanOrEqual(300);
+    expect(Number(watch?.query['timeoutSeconds'])).toBeLessThanOrEqual(600);
+    expect(occurred('listed')).toMatchObject([{ cause: 'start', objects: 7, pages: 3, changes: 7, missed: 0 }]);
+  });
+
+  it('tells what is added, changed and deleted, and keeps no managedFields', async () => {
+    await watching(['a']);
+    server.put('b');
+    server.put('a', { size: 2 });
+    server.remove('b');
+    await isTold('added b', 'updated a', 'deleted b');
+    expect(store.get('shop/a')?.spec).toEqual({ size: 2 });
+    expect(store.get('shop/a')?.metadata).not.toHaveProperty('managedFields');
+    expect(store.get('shop/b')).toBeUndefined();
+  });
+
+  it('has everything in the store before it says that it has synced', async () => {
+    server.put('a');
+    const listing = start();
+    expect(listing.hasSynced()).toBe(false);
+    await listing.synced;
+    expect(listing.hasSynced()).toBe(true);
+    expect(told).toEqual(['added a']);
+    expect(listing.silentMilliseconds()).toBeLessThan(5000);
+  });
+
+  it('sends selectors with the list and with the watch', async () => {
+    listWatch = startListWatch({
+      transport,
+      resource,
+      store,
+      labelSelector: 'shard=1',
+      fieldSelector: 'metadata.name=a',
+      clock: systemClock,
+      random: Math.random,
+      onChange: () => undefined,
+    });
+    await waitFor('watch', () => watches() === 1);
+    for (const { path, query } of server.requests) {
+      expect(path).toBe('/apis/example.dev/v1/widgets');
+      expect(query).toMatchObject({ labelSelector: 'shard=1', fieldSelector: 'metadata.name=a' });
+    }
+  });
+
+  it('resumes after a clean end from the last version told, bookmarks included, without a list', async () => {
+    await watching(['a'], { shortWatchMilliseconds: 0 });
+    server.put('b');
+    await isTold('added b');
+    server.endWatches('close');
+    await waitFor('second watch', () => server.watches() === 1);
+    const version = server.bookmark();
+    await waitFor('bookmark', () => occurred('event').some(({ type }) => type === 'BOOKMARK'));
+    server.endWatches('close');
+    await waitFor('third watch', () => watches() === 3);
+    expect(server.requestsOf('watch').map(({ query }) => query['resourceVersion'])).toEqual(['101', '102', version]);
+    expect(lists()).toBe(1);
+    expect(occurred('failed')).toEqual([]);
+  });
+
+  it('is told what happened while it was away', async () => {
+    await watching(['a', 'b']);
+    server.fail('watch', faults.reset(), faults.status(500), faults.status(503));
+    server.endWatches('reset');
+    server.put('c');
+    server.remove('a');
+    await isTold('added c', 'deleted a');
+    expect(lists()).toBe(1);
+  });
+});
+
+describe('faults', () => {
+  it.each([
+    ['a reset', faults.reset()],
+    ['403', faults.status(403, 'Forbidden')],
+    ['500', faults.status(500)],
+    ["503 from a proxy that isn't Kubernetes", faults.page(503)],
+    ['an answer that is no list', faults.pieces('close', '{"kind":"WidgetList","items":[]}')],
+    ['half an answer', faults.pieces('reset', '{"kind":"Widg')],
+  ])('a list that meets %s is tried again', async (_, fault) => {
+    server.put('a');
+    server.fail('list', fault, fault, fault);
+    await start().synced;
+    expect(store.size).toBe(1);
+    expect(occurred('failed').map(({ during }) => during)).toEqual(['list', 'list', 'list']);
+  });
+
+  it.each([
+    ['a reset', faults.reset()],
+    ['401', faults.status(401, 'Unauthorized')],
+    ['403', faults.status(403, 'Forbidden')],
+    ['500', faults.status(500)],
+    ['an ERROR event', faults.pieces('silence', errorEvent(500))],
+    ['an end at once', faults.pieces('close')],
+  ])('a watch that meets %s is tried again after a back-off, from where it was', async (_, fault) => {
+    server.fail('watch', fault, fault, fault);
+    await watching(['a']);
+    server.put('b');
+    await isTold('added b');
+    expect(occurred('failed').length).toBe(3);
+    expect(occurred('failed').every(({ waitMilliseconds }) => waitMilliseconds >= 10)).toBe(true);
+    expect(lists()).toBe(1);
+    expect(new Set(server.requestsOf('watch').map(({ query }) => query['resourceVersion']))).toEqual(new Set(['101']));
+  });
+
+  it('waits at least as long as Retry-After says', async () => {
+    server.fail('list', faults.status(429, 'TooManyRequests', { 'retry-after': '0.5' }));
+    server.fail('watch', faults.status(429, 'TooManyRequests', { 'retry-after': '0.4' }));
+    await watching(['a']);
+    const [list1, list2] = server.requestsOf('list');
+    expect(list2!.at - list1!.at).toBeGreaterThanOrEqual(499);
+    const [watch1, watch2] = server.requestsOf('watch');
+    expect(watch2!.at - watch1!.at).toBeGreaterThanOrEqual(399);
+  });
+
+  it.each([
+    ['as HTTP status', faults.status(410, 'Expired')],
+    ['as an ERROR event with an end', faults.pieces('close', expiredEvent)],
+    ['as an ERROR event without an end', faults.pieces('silence', expiredEvent)],
+  ])('a version that is too old, told %s, leads to a list at once, and to the right differences', async (_, fault) => {
+    await watching(['a', 'b', 'c']);
+    server.fail('watch', fault);
+    server.endWatches('reset');
+    server.put('a', 'changed');
+    server.remove('b');
+    server.remove('c');
+    server.put('c');
+    server.put('d');
+    await isTold('updated a', 'deleted b', 'deleted c', 'added c', 'added d');
+    expect(told.toSorted()).toEqual(['added c', 'added d', 'deleted b', 'deleted c', 'updated a']);
+    expect(told.indexOf('deleted c')).toBeLessThan(told.indexOf('added c'));
+    expect(lists()).toBe(2);
+    expect(occurred('expired').length).toBe(1);
+    expect(occurred('listed').at(-1)).toMatchObject({ cause: 'expired' });
+  });
+
+  it('notices by itself that its version is too old for the server', async () => {
+    await watching(['a']);
+    server.failAlways('watch', faults.reset());
+    server.endWatches('reset');
+    server.put('b');
+    server.compact();
+    server.failAlways('watch', undefined);
+    await isTold('added b');
+    expect(lists()).toBe(2);
+  });
+
+  it("doesn't list in a loop when every version is too old", async () => {
+    server.failAlways('watch', faults.status(410, 'Expired'));
+    await start({ backOffBaseMilliseconds: 30, backOffCapMilliseconds: 240 }).synced;
+    await waitFor('fifth list', () => lists() >= 5);
+    const waits = occurred('failed').map(({ waitMilliseconds }) => waitMilliseconds);
+    expect(waits.length).toBeGreaterThanOrEqual(3);
+    expect(waits[2]!).toBeGreaterThan(waits[0]!);
+    server.failAlways('watch', undefined);
+    await waitFor('watch', () => server.watches() === 1);
+  });
+
+  it('begins the list again when its continue token has expired', async () => {
+    for (const name of ['a', 'b', 'c', 'd', 'e']) server.put(name);
+    server.fail('list', undefined, faults.status(410, 'Expired'));
+    await start({ pageSize: 2 }).synced;
+    expect(server.requestsOf('list').map(({ query }) => query['continue'])).toEqual([undefined, '2:105', undefined, '2:105', '4:105']);
+    expect(told).toEqual(['added a', 'added b', 'added c', 'added d', 'added e']);
+    expect(occurred('listRestarted').length).toBe(1);
+    expect(occurred('failed')).toEqual([]);
+  });
+
+  it('destroys a watch that is silent for longer than the idle limit, and resumes on a fresh socket', async () => {
+    server.fail('watch', faults.pieces('silence'));
+    await watching(['a'], { watchIdleSeconds: 0.2 });
+    expect(occurred('failed')).toMatchObject([{ during: 'watch', error: { code: 'IdleTooLong' } }]);
+    const [first, second] = server.requestsOf('watch');
+    expect(second?.connection).not.toBe(first?.connection);
+  });
+
+  it('destroys a watch that outlives its time', async () => {
+    server.fail('watch', faults.pieces('silence'));
+    await watching(['a'], { watchSeconds: [0, 0], watchSlackSeconds: 0.2 });
+    expect(occurred('failed')).toMatchObject([{ during: 'watch', error: { code: 'DeadlineExceeded' } }]);
+  });
+
+  it('gives up on a list that never answers', async () => {
+    server.put('a');
+    server.fail('list', faults.silence());
+    await start({ listTimeoutSeconds: 0.2 }).synced;
+    expect(occurred('failed')).toMatchObject([{ during: 'list', error: { code: 'DeadlineExceeded' } }]);
+  });
+
+  it('skips a line that it cannot read, and goes on', async () => {
+    await watching(['a']);
+    server.say('{"type":"MODIFIED","object":{"metadata":{"na');
+    server.say('[]');
+    server.say('{"type":"SURPRISE","object":{"metadata":{"name":"x","uid":"x","resourceVersion":"1"}}}');
+    server.say('{"type":"ADDED","object":{"metadata":{"name":"x"}}}');
+    server.put('b');
+    await isTold('added b');
+    expect(occurred('unparsable').length).toBe(4);
+    expect(watches()).toBe(1);
+  });
+
+  it('loses nothing when a line is cut off', async () => {
+    const line = JSON.stringify({ type: 'ADDED', object: { metadata: { name: 'b', namespace, uid: 'b', resourceVersion: '102' } } });
+    server.put('a');
+    server.fail('watch', faults.pieces('close', line.slice(0, 30)), faults.pieces('reset', line.slice(0, 30)));
+    const listing = start();
+    await listing.synced;
+    server.put('b');
+    await isTold('added b');
+    expect(server.requestsOf('watch').map(({ query }) => query['resourceVersion'])).toEqual(['101', '101', '101']);
+  });
+
+  it('reads an event that arrives in pieces, even in the middle of a character', async () => {
+    await watching(['a']);
+    server.put('b', { motto: '€'.repeat(60_000) });
+    await isTold('added b');
+    expect(store.get('shop/b')?.spec).toEqual({ motto: '€'.repeat(60_000) });
+  });
+
+  it('survives a handler that throws, and an observer that throws', async () => {
+    server.put('a');
+    server.put('b');
+    listWatch = startListWatch({
+      transport,
+      resource,
+      store,
+      clock: systemClock,
+      random: Math.random,
+      observer: (occurrence) => {
+        occurrences.push(occurrence);
+        throw new Error('observer');
+      },
+      onChange: ({ key }) => {
+        told.push(key);
+        throw new Error('handler');
+      },
+    });
+    await listWatch.synced;
+    await waitFor('watch', () => server.watches() === 1);
+    server.put('c');
+    await waitFor('c', () => told.length === 3);
+    expect(told).toEqual(['shop/a', 'shop/b', 'shop/c']);
+    expect(store.size).toBe(3);
+    expect(occurred('handlerFailed').length).toBe(3);
+  });
+});
+
+describe('the regular list', () => {
+  it('comes although nothing is wrong, and tells only what is different', async () => {
+    await watching(['a', 'b'], { relistMilliseconds: 150 });
+    await waitFor('third list', () => lists() >= 3);
+    expect(told).toEqual([]);
+    expect(occurred('listed').at(-1)).toMatchObject({ cause: 'interval', changes: 0, missed: 0 });
+    expect(occurred('failed')).toEqual([]);
+    await waitFor('watch', () => server.watches() === 1);
+    server.put('c');
+    await isTold('added c');
+  });
+
+  it('counts what the watch has not told', async () => {
+    const silentWatch = faults.pieces(
+      'silence',
+      `${JSON.stringify({ type: 'BOOKMARK', object: { metadata: { resourceVersion: '200' } } })}\n`,
+    );
+    server.put('a');
+    server.fail('watch', silentWatch);
+    await start({ relistMilliseconds: 300 }).synced;
+    server.put('b');
+    await isTold('added b');
+    await waitFor('second list', () => occurred('listed').length >= 2);
+    expect(occurred('listed')[1]).toMatchObject({ cause: 'interval', changes: 1, missed: 1 });
+  });
+});
+
+describe('stop', () => {
+  it.each([
+    ['a quiet watch', undefined, undefined],
+    ['a list that never answers', faults.silence(), undefined],
+    ['a watch that never answers', undefined, faults.silence()],
+    ['a back-off', faults.status(429, 'TooManyRequests', { 'retry-after': '60' }), undefined],
+  ])('ends %s at once, without a word', async (_, list, watch) => {
+    if (list) server.fail('list', list);
+    if (watch) server.fail('watch', watch);
+    const listing = start();
+    await waitFor('request', () => (list ? lists() === 1 : watches() === 1));
+    if (list) await waitFor('quiet', () => server.connections().open <= 1);
+    const before = occurrences.length;
+    const started = performance.now();
+    await listing.stop();
+    expect(performance.now() - started).toBeLessThan(200);
+    expect(occurrences.slice(before).filter(({ kind }) => kind !== 'failed')).toEqual([]);
+    await waitFor('end of the watch', () => server.watches() === 0);
+  });
+
+  it('uses one connection for requests and one for each watch', async () => {
+    await watching(['a'], { shortWatchMilliseconds: 0 });
+    for (let index = 0; index < 3; index += 1) {
+      server.endWatches('close');
+      await waitFor('watch', () => watches() === index + 2 && server.watches() === 1);
+    }
+    await waitFor('only two open sockets', () => server.connections().open <= 2);
+    expect(server.connections().accepted).toBe(5);
+  });
+});

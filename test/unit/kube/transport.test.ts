@@ -1,0 +1,319 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Credentials, KubeAccess } from '../../../src/kube/config.ts';
+import { KubeError } from '../../../src/kube/failure.ts';
+import { createTransport } from '../../../src/kube/transport.ts';
+import type { KubeTransport, RequestReport } from '../../../src/kube/transport.ts';
+import { faults, startFakeApiServer } from '../../support/fake-api-server.ts';
+import type { FakeApiServer } from '../../support/fake-api-server.ts';
+import { waitFor } from '../../support/wait.ts';
+
+let server: FakeApiServer;
+let transport: KubeTransport;
+let reports: RequestReport[];
+const never = new AbortController().signal;
+
+beforeEach(async () => {
+  reports = [];
+  server = await startFakeApiServer();
+  transport = createTransport(server.access, { userAgent: 'test/1', onRequest: (report) => reports.push(report) });
+});
+
+afterEach(async () => {
+  await transport.close();
+  await server.close();
+});
+
+const get = (path = '/api', timeoutSeconds = 5, signal = never): Promise<unknown> =>
+  transport.request({ method: 'GET', path, signal, timeoutSeconds });
+
+const failure = async (promise: Promise<unknown>): Promise<KubeError> => {
+  const error = await promise.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(KubeError);
+  return error as KubeError;
+};
+
+describe('a request', () => {
+  it('carries token, user agent and query, and brings the parsed answer', async () => {
+    const answer = await transport.request<{ a: number }>({
+      method: 'POST',
+      path: '/api/v1/x',
+      query: { dryRun: 'All' },
+      body: { a: 1 },
+      signal: never,
+    });
+    expect(answer).toEqual({ a: 1 });
+    expect(server.requests[0]).toMatchObject({ method: 'POST', path: '/api/v1/x', query: { dryRun: 'All' }, body: { a: 1 } });
+    expect(server.requests[0]?.headers).toMatchObject({
+      authorization: 'Bearer fixed',
+      'user-agent': 'test/1',
+      accept: 'application/json',
+      'content-type': 'application/json',
+    });
+    expect(reports).toMatchObject([{ method: 'POST', path: '/api/v1/x', status: 200, error: undefined }]);
+  });
+
+  it('patches by merge unless told otherwise', async () => {
+    await transport.request({ method: 'PATCH', path: '/x', body: {}, signal: never });
+    await transport.request({ method: 'PATCH', path: '/x', body: {}, signal: never, contentType: 'application/apply-patch+yaml' });
+    expect(server.requests.map(({ headers }) => headers['content-type'])).toEqual([
+      'application/merge-patch+json',
+      'application/apply-patch+yaml',
+    ]);
+  });
+
+  it('shares four connections with two hundred others', async () => {
+    await Promise.all(Array.from({ length: 200 }, () => get()));
+    expect(server.requests.length).toBe(200);
+    expect(server.connections().accepted).toBeLessThanOrEqual(4);
+  });
+
+  it('uses one connection, for an instant two, when they come one after the other', async () => {
+    // undici lets go of a socket a tick after the answer has ended, so the second request finds the first socket busy.
+    for (let index = 0; index < 50; index += 1) await get();
+    expect(server.connections().accepted).toBeLessThanOrEqual(2);
+  });
+
+  it('tells what the Status object says, and nothing else', async () => {
+    server.fail('other', faults.status(409, 'Conflict', { 'retry-after': '7', 'x-secret': 'x' }));
+    const error = await failure(get('/api/v1/x'));
+    expect(error).toMatchObject({
+      status: 409,
+      reason: 'Conflict',
+      message: 'the server says Conflict',
+      retryAfterSeconds: 7,
+      operation: 'GET /api/v1/x',
+    });
+  });
+
+  it("tells nothing of an answer that isn't from Kubernetes", async () => {
+    server.fail('other', faults.page(502));
+    const error = await failure(get('/api/v1/x'));
+    expect(error).toMatchObject({ status: 502, reason: undefined, message: 'the API server answered 502 to GET /api/v1/x' });
+  });
+
+  it.each([
+    ['a socket that is cut', faults.reset(), /ECONNRESET|UND_ERR_SOCKET/],
+    ['half an answer', faults.pieces('reset', '{"half'), /ECONNRESET|UND_ERR_SOCKET/],
+    ["an answer that isn't JSON", faults.pieces('close', '{"half'), /MalformedAnswer/],
+    ['silence', faults.silence(), /DeadlineExceeded/],
+    ['half an answer and silence', faults.pieces('silence', '{"half'), /DeadlineExceeded/],
+  ])('fails with a code on %s', async (_, fault, code) => {
+    server.fail('other', fault);
+    const error = await failure(get('/api', 0.2));
+    expect(error.status).toBeUndefined();
+    expect(error.code).toMatch(code);
+    expect(reports).toMatchObject([{ status: undefined, error: { code: error.code } }]);
+    await get();
+  });
+
+  it("never uses a socket again on which it didn't wait for the answer", async () => {
+    server.fail('other', faults.silence());
+    await failure(get('/api', 0.1));
+    await get();
+    expect(server.requests.map(({ connection }) => connection)).toEqual([1, 2]);
+    await waitFor('end of the first socket', () => server.connections().open === 1);
+  });
+
+  it('says that nobody listens', async () => {
+    await server.close();
+    expect((await failure(get())).message).toBe("the API server can't be reached (ECONNREFUSED)");
+  });
+
+  it("doesn't talk to a server that it can't trust", async () => {
+    const stranger = createTransport({
+      ...server.access,
+      credentials: async () => ({ headers: {}, tls: { ...(await server.access.credentials()).tls, ca: undefined } }),
+    });
+    const error = await failure(stranger.request({ method: 'GET', path: '/', signal: never }));
+    expect(error.code).toMatch(/SELF_SIGNED|UNABLE_TO/);
+    await stranger.close();
+  });
+
+  it("ends with the signal's reason, before it is sent and on the way", async () => {
+    const stop = new AbortController();
+    const reason = new Error('that is enough');
+    server.fail('other', faults.silence());
+    const pending = get('/api', 5, stop.signal);
+    await waitFor('request', () => server.requests.length === 1);
+    stop.abort(reason);
+    await expect(pending).rejects.toBe(reason);
+    await expect(get('/api', 5, stop.signal)).rejects.toBe(reason);
+    expect(server.requests.length).toBe(1);
+  });
+
+  it('fails after close', async () => {
+    await get();
+    await transport.close();
+    expect((await failure(get())).code).toBe('Closed');
+  });
+
+  it('survives an observer that throws', async () => {
+    const other = createTransport(server.access, {
+      onRequest: () => {
+        throw new Error('observer');
+      },
+    });
+    expect(await other.request({ method: 'GET', path: '/', signal: never })).toEqual({});
+    await other.close();
+  });
+});
+
+describe('credentials', () => {
+  /** An access whose token changes as soon as the old one is rejected, and whose TLS material is `tls()`. */
+  const changing = (tokens: string[], tls?: () => Credentials['tls']): KubeAccess & { rejected: string[] } => {
+    const rejected: string[] = [];
+    return {
+      ...server.access,
+      rejected,
+      credentials: async () => ({
+        headers: { Authorization: `Bearer ${tokens[0]}` },
+        tls: tls?.() ?? (await server.access.credentials()).tls,
+      }),
+      reject: ({ headers }) => {
+        rejected.push(headers['Authorization'] ?? '');
+        if (tokens.length > 1) tokens.shift();
+      },
+    };
+  };
+
+  it('are read again at once after a 401, and the request is sent again', async () => {
+    const access = changing(['old', 'new']);
+    const other = createTransport(access);
+    server.fail('other', faults.status(401, 'Unauthorized'));
+    await other.request({ method: 'POST', path: '/', body: {}, signal: never });
+    expect(server.requests.map(({ headers }) => headers['authorization'])).toEqual(['Bearer old', 'Bearer new']);
+    expect(access.rejected).toEqual(['Bearer old']);
+    await other.close();
+  });
+
+  it("that haven't changed aren't tried twice", async () => {
+    const other = createTransport(changing(['same']));
+    server.failAlways('other', faults.status(401, 'Unauthorized'));
+    expect(await failure(other.request({ method: 'GET', path: '/', signal: never }))).toMatchObject({ status: 401 });
+    expect(server.requests.length).toBe(1);
+    await other.close();
+  });
+
+  it('that are rejected again end the request', async () => {
+    const other = createTransport(changing(['old', 'new']));
+    server.failAlways('other', faults.status(401, 'Unauthorized'));
+    expect(await failure(other.request({ method: 'GET', path: '/', signal: never }))).toMatchObject({ status: 401 });
+    expect(server.requests.length).toBe(2);
+    await other.close();
+  });
+
+  it('that are read again open a new connection only if the certificates are others', async () => {
+    const { tls } = await server.access.credentials();
+    let current = tls;
+    const other = createTransport(changing(['token'], () => current));
+    const request = (): Promise<unknown> => other.request({ method: 'GET', path: '/', signal: never });
+    await request();
+    await request();
+    const before = server.connections().accepted;
+    expect(before).toBeLessThanOrEqual(2);
+    current = { ...tls, servername: 'localhost' };
+    await request();
+    const { connection } = server.requests.at(-1)!;
+    expect(connection).toBe(before + 1);
+    await waitFor('end of the old connections', () => server.connections().open === 1);
+    await other.close();
+  });
+
+  it("that can't be read are a failure with their own words", async () => {
+    const other = createTransport({ ...server.access, credentials: () => Promise.reject(new Error("can't read /token (ENOENT)")) });
+    expect(await failure(other.request({ method: 'GET', path: '/', signal: never }))).toMatchObject({
+      code: 'CredentialsUnavailable',
+      message: "can't read /token (ENOENT)",
+    });
+    await other.close();
+  });
+});
+
+describe('a stream', () => {
+  const open = (signal = never, idleSeconds = 5, totalSeconds = 5) =>
+    transport.stream({
+      path: '/apis/example.dev/v1/widgets',
+      query: { watch: 'true' },
+      signal,
+      idleSeconds,
+      totalSeconds,
+      timeoutSeconds: 2,
+    });
+  const read = async (lines: AsyncIterable<string>): Promise<readonly string[]> => Array.fromAsync(lines);
+
+  it('brings lines, however they arrive, and what follows the last end', async () => {
+    server.fail('watch', faults.pieces('close', 'one\ntw', 'o\n', '\nfo', 'ur'));
+    expect(await read((await open()).lines)).toEqual(['one', 'two', '', 'four']);
+    await waitFor('end of the socket', () => server.connections().open === 0);
+  });
+
+  it('has a socket of its own every time', async () => {
+    await get();
+    for (let index = 0; index < 3; index += 1) {
+      server.fail('watch', faults.pieces('close', 'x\n'));
+      await read((await open()).lines);
+    }
+    expect(server.requests.map(({ connection }) => connection)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('fails to open as a request fails', async () => {
+    server.fail('watch', faults.status(403, 'Forbidden'));
+    expect(await failure(open())).toMatchObject({ status: 403, reason: 'Forbidden' });
+    server.fail('watch', faults.silence());
+    const silent = transport.stream({
+      path: '/x/widgets',
+      query: { watch: 'true' },
+      signal: never,
+      idleSeconds: 5,
+      totalSeconds: 5,
+      timeoutSeconds: 0.1,
+    });
+    expect(await failure(silent)).toMatchObject({ code: 'DeadlineExceeded' });
+    await waitFor('no socket', () => server.connections().open === 0);
+  });
+
+  it.each([
+    ['is cut', 'reset', 5, 5, /ECONNRESET|UND_ERR_SOCKET/],
+    ['falls silent', 'silence', 0.2, 5, /IdleTooLong/],
+    ['lasts too long', 'silence', 5, 0.2, /DeadlineExceeded/],
+  ] as const)('that %s fails, and leaves no socket', async (_, then, idle, total, code) => {
+    server.fail('watch', faults.pieces(then, 'one\n'));
+    const { lines } = await open(never, idle, total);
+    expect((await failure(read(lines))).code).toMatch(code);
+    await waitFor('no socket', () => server.connections().open === 0);
+  });
+
+  it("ends with the signal's reason", async () => {
+    const stop = new AbortController();
+    const reason = new Error('that is enough');
+    const { lines } = await open(stop.signal);
+    const pending = read(lines);
+    stop.abort(reason);
+    await expect(pending).rejects.toBe(reason);
+    await waitFor('no socket', () => server.connections().open === 0);
+  });
+
+  it('can be closed by its reader', async () => {
+    server.fail('watch', faults.pieces('silence', 'one\ntwo\n'));
+    const { lines } = await open();
+    for await (const line of lines) {
+      expect(line).toBe('one');
+      break;
+    }
+    await waitFor('no socket', () => server.connections().open === 0);
+    const other = await open();
+    other.close();
+    await waitFor('no socket', () => server.connections().open === 0);
+  });
+
+  it('ends with the transport', async () => {
+    const { lines } = await open();
+    const pending = failure(read(lines));
+    await transport.close();
+    expect((await pending).status).toBeUndefined();
+    await waitFor('no socket', () => server.connections().open === 0);
+  });
+});
