@@ -1,0 +1,49 @@
+{{- define "aks-notifier.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- /* The name of everything that this release makes: the release's own where it says what it is, else with the chart's behind it. */}}
+{{- define "aks-notifier.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- else }}
+{{- $name := include "aks-notifier.name" . }}
+{{- if contains $name .Release.Name }}
+{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "aks-notifier.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "aks-notifier.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "aks-notifier.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "aks-notifier.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- /* ClusterRoles are shared by all namespaces, so two releases of one name mustn't meet. */}}
+{{- define "aks-notifier.clusterRoleName" -}}
+{{- printf "%s:%s" .Release.Namespace (include "aks-notifier.fullname" .) }}
+{{- end }}
+
+{{- define "aks-notifier.image" -}}
+{{- if .Values.image.digest }}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest }}
+{{- else }}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) }}
+{{- end }}
+{{- end }}
+
+{{- define "aks-notifier.clientId" -}}
+{{- if not .Values.azure.clientId }}
+{{- fail "azure.clientId is missing: give the client id of the identity that aks-notifier signs in to Azure as, with --set azure.clientId=<id>" }}
+{{- end }}
+{{- .Values.azure.clientId }}
+{{- end }}
