@@ -1,12 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { type JSONWebKeySet, SignJWT, createLocalJWKSet, importPKCS8, jwtVerify } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { provideTools } from '../../tools/provide.ts';
+import { startModule } from '../support/child.ts';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
 import { removeDirectory, temporaryDirectory } from '../support/process.ts';
 import { waitFor } from '../support/wait.ts';
@@ -202,34 +200,29 @@ describe('starting a control plane', () => {
     await plane.stop();
   });
 
-  it('leaves neither processes nor files behind when its process is killed', async () => {
-    const program = `
-      const { startControlPlane } = await import('${join(dirname(import.meta.dirname), 'support', 'control-plane.ts')}');
-      const { directory, pids } = await startControlPlane();
-      console.log(JSON.stringify({ directory, pids: Object.values(pids()) }));
-      setInterval(() => undefined, 1000);`;
-    const parent = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const [line] = await once(createInterface(parent.stdout), 'line');
-    const { directory, pids }: { directory: string; pids: readonly number[] } = JSON.parse(String(line));
-    expect(existsSync(directory)).toBe(true);
-    expect(pids.filter(isAlive)).toHaveLength(2);
+  const leaving = `
+    const { startControlPlane } = await import('${join(dirname(import.meta.dirname), 'support', 'control-plane.ts')}');
+    const { directory, pids } = await startControlPlane();
+    console.log(JSON.stringify({ directory, pids: Object.values(pids()) }));`;
+  interface Left {
+    readonly directory: string;
+    readonly pids: readonly number[];
+  }
+  const untilNothingIsLeft = async ({ directory, pids }: Left): Promise<true> =>
+    waitFor('end of etcd, kube-apiserver and their directory', () => !pids.some(isAlive) && !existsSync(directory));
 
+  it('leaves neither processes nor files behind when its process is killed', async () => {
+    const parent = await startModule(`${leaving}\nsetInterval(() => undefined, 1000);`);
+    const left = parent.said as Left;
+    expect(existsSync(left.directory)).toBe(true);
+    expect(left.pids.filter(isAlive)).toHaveLength(2);
     parent.kill('SIGKILL');
-    const left = await waitFor('end of etcd and kube-apiserver', () => !pids.some(isAlive) && !existsSync(directory) && 'nothing');
-    expect(left).toBe('nothing');
+    expect(await untilNothingIsLeft(left)).toBe(true);
   });
 
   it('leaves nothing behind either when its process ends without stopping it', async () => {
-    const program = `
-      const { startControlPlane } = await import('${join(dirname(import.meta.dirname), 'support', 'control-plane.ts')}');
-      const { directory, pids } = await startControlPlane();
-      console.log(JSON.stringify({ directory, pids: Object.values(pids()) }));`;
-    const parent = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const ended = once(parent, 'exit');
-    const [line] = await once(createInterface(parent.stdout), 'line');
-    const { directory, pids }: { directory: string; pids: readonly number[] } = JSON.parse(String(line));
-    expect((await ended)[0]).toBe(0);
-    const left = await waitFor('end of etcd and kube-apiserver', () => !pids.some(isAlive) && !existsSync(directory) && 'nothing');
-    expect(left).toBe('nothing');
+    const parent = await startModule(leaving);
+    expect(await parent.exited).toBe(0);
+    expect(await untilNothingIsLeft(parent.said as Left)).toBe(true);
   });
 });

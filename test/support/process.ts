@@ -1,6 +1,6 @@
 /** Local processes and temporary directories that are gone when the process that made them is, whatever it dies of. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, fstatSync, mkdtempSync, openSync, readSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, mkdtempSync, openSync, readSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -64,7 +64,9 @@ export interface ProcessOptions {
   readonly logFile: string;
 }
 
-const readTail = (file: string, limit = 1024 * 1024): string => {
+/** The end of a file as text; nothing if there is no such file (any more). */
+export const readTail = (file: string, limit = 1024 * 1024): string => {
+  if (!existsSync(file)) return '';
   const descriptor = openSync(file, 'r');
   try {
     const { size } = fstatSync(descriptor);
