@@ -1,7 +1,7 @@
 import { ClientAssertionCredential } from '@azure/identity';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Emulator } from '../../emulator/emulator.ts';
+import { startEmulator, type Emulator } from '../../emulator/emulator.ts';
 import { defaultSettings } from '../../emulator/settings.ts';
 import {
   audience,
@@ -20,7 +20,6 @@ import {
   type Reply,
   type Send,
 } from './fixtures.ts';
-import { startEmulator } from '../../emulator/emulator.ts';
 import { trust } from './trust.ts';
 
 const tokenPath = `/${tenantId}/oauth2/v2.0/token`;
@@ -265,7 +264,7 @@ describe('@azure/identity', () => {
       });
 
     const token = await credential().getToken(armScope);
-    expect(decodeJwt(token.token).oid).toBe(objectId);
+    expect(decodeJwt(token.token)['oid']).toBe(objectId);
     await expect(credential({ sub: 'system:serviceaccount:a:b' }).getToken(armScope)).rejects.toThrow(/700213/u);
   });
 });
