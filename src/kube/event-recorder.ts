@@ -196,6 +196,7 @@ export const createEventRecorder = (options: EventRecorderOptions): EventRecorde
     stop: async (milliseconds) => {
       await flush(milliseconds);
       stopping.abort(new Error('the event recorder was stopped'));
+      for (const waiting of queue.splice(0)) drop('stopped', waiting);
       await sending;
     },
   };
