@@ -12,8 +12,12 @@ export const dimensionNames = ['upgradeType', 'status', 'plannedStart', 'details
 /** What a row of an unwanted kind says of itself. Both spellings of Cancel(l)ed occur in Azure's own documents. */
 const spellings = (status: EventStatus): readonly string[] => (status === 'Canceled' ? ['Canceled', 'Cancelled'] : [status]);
 
-/** A KQL string literal that no content can leave. */
-const literal = (text: string): string => `"${text.replaceAll('\\', String.raw`\\`).replaceAll('"', String.raw`\"`)}"`;
+/** A KQL string literal that no content can leave: neither by a quote nor by the end of a line. */
+const literal = (text: string): string =>
+  `"${text
+    .replaceAll('\\', String.raw`\\`)
+    .replaceAll('"', String.raw`\"`)
+    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, (character) => String.raw`\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)}"`;
 
 const list = (words: readonly string[]): string => `(${words.map(literal).join(', ')})`;
 
