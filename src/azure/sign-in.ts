@@ -81,7 +81,7 @@ export const createCredential = (options: SignInOptions): TokenCredential => {
 interface SignInFailure {
   readonly name?: string;
   readonly message?: string;
-  readonly cause?: { readonly errorNo?: string; readonly status?: number; readonly errorCode?: string };
+  readonly cause?: { readonly errorNo?: string | number; readonly status?: number; readonly errorCode?: string };
 }
 
 /** What a refused sign-in means, in words that name issuer, subject and audience, and where to compare them. */
@@ -97,7 +97,8 @@ const explainSignIn = async (thrown: unknown, options: SignInOptions): Promise<R
       `The ServiceAccount token file named by AZURE_FEDERATED_TOKEN_FILE can't be read: is the pod labelled azure.workload.identity/use: "true", and is the workload identity webhook running?`,
       'never',
     );
-  const code = error.cause?.errorNo ?? /AADSTS(\d+)/.exec(text)?.[1] ?? /Error\(s\): (\d+)/.exec(text)?.[1] ?? '';
+  // MSAL declares a text here and gives a number.
+  const code = String(error.cause?.errorNo ?? /AADSTS(\d+)/.exec(text)?.[1] ?? /Error\(s\): (\d+)/.exec(text)?.[1] ?? '');
   const token = await readFile(options.tokenFile, 'utf8').catch(() => '');
   const { issuer, subject, audience } = claimsOf(token.trim());
   const presented = `issuer ${issuer}, subject ${subject}, audience ${audience}`;

@@ -1,0 +1,76 @@
+/**
+ * How long the bundle takes from process start to ready, and what it holds in memory when idle: against a real API server and the
+ * emulator, median of several starts. `npm run bench`.
+ */
+import { spawn } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { clientId, operatorNamespace, startStage, tenantId } from '../test/support/stage.ts';
+import { waitFor } from '../test/support/wait.ts';
+
+const starts = 7;
+const idleSeconds = 5;
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+/** Resident memory of a process in MB. */
+const residentMegabytes = async (pid: number): Promise<number> => {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1000;
+};
+
+const stage = await startStage();
+try {
+  const { controlPlane, emulator } = stage;
+  // The chart gives the ServiceAccount its rights; its pod is stopped, so that only the measured process runs.
+  await stage.install();
+  await stage.kubelet.pause('gracefully');
+  const tokenFile = join(controlPlane.directory, 'azure-token');
+  const ca = join(controlPlane.directory, 'emulator-ca.crt');
+  await writeFile(
+    tokenFile,
+    await controlPlane.serviceAccountToken(operatorNamespace, 'aks-notifier', { audiences: ['api://AzureADTokenExchange'] }),
+  );
+  await writeFile(ca, emulator.ca);
+  const token = await controlPlane.serviceAccountToken(operatorNamespace, 'aks-notifier');
+  const environment = {
+    KUBECONFIG: await controlPlane.kubeconfigFor({ token, namespace: operatorNamespace, directory: controlPlane.directory }),
+    AZURE_CLIENT_ID: clientId,
+    AZURE_TENANT_ID: tenantId,
+    AZURE_FEDERATED_TOKEN_FILE: tokenFile,
+    AZURE_AUTHORITY_HOST: emulator.url,
+    AZURE_RESOURCE_MANAGER_ENDPOINT: emulator.url,
+    NODE_EXTRA_CA_CERTS: ca,
+  };
+
+  const readyMilliseconds: number[] = [];
+  const megabytes: number[] = [];
+  for (let start = 0; start < starts; start += 1) {
+    const began = performance.now();
+    const child = spawn(process.execPath, ['dist/aks-notifier.mjs', '--health-addr=127.0.0.1:0', '--metrics-addr=127.0.0.1:0'], {
+      env: environment,
+    });
+    let output = '';
+    await new Promise<void>((resolve, reject) => {
+      child.stdout.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+        if (output.includes('"msg":"ready"')) resolve();
+      });
+      child.once('exit', (code) => reject(new Error(`the operator ended with ${code}: ${output}`)));
+    });
+    readyMilliseconds.push(performance.now() - began);
+    const idleUntil = performance.now() + idleSeconds * 1000;
+    await waitFor('some idle seconds', () => performance.now() > idleUntil, (idleSeconds + 5) * 1000);
+    megabytes.push(await residentMegabytes(child.pid ?? 0));
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    await ended;
+  }
+  const row = (what: string, values: readonly number[], unit: string): string =>
+    `${what.padEnd(28)} ${median(values).toFixed(0)} ${unit}   (${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)}, ${values.length} starts)`;
+  console.log(row('process start to ready', readyMilliseconds, 'ms'));
+  console.log(row(`resident after ${idleSeconds} s idle`, megabytes, 'MB'));
+} finally {
+  await stage.stop();
+}

@@ -1,0 +1,104 @@
+/**
+ * The whole of it, once, on this machine: a real Kubernetes API server, an emulated Azure, the chart installed by helm, the bundle
+ * running as the chart's Deployment says, one object applied, and all of it gone again. `KEEP=1` leaves it running.
+ */
+import { spawnSync } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startStage, operatorNamespace, type Stage } from '../test/support/stage.ts';
+import { provideTools } from '../tools/provide.ts';
+import { story, tell } from './tell.ts';
+
+const example = new URL('../examples/minimal.yaml', import.meta.url);
+const namespace = 'platform';
+const keep = process.env['KEEP'] === '1';
+
+/** Shows a command as a person would type it, and what it printed. */
+const show = async (stage: Stage, ...args: string[]): Promise<void> => {
+  tell.command(`kubectl ${args.join(' ')}`);
+  tell.output(await stage.kubectl(args));
+};
+
+const build = (): void => {
+  const { status } = spawnSync(process.execPath, ['scripts/build.ts'], { stdio: 'inherit' });
+  if (status !== 0) throw new Error('the bundle could not be built: see above');
+};
+
+const play = async (stage: Stage): Promise<void> => {
+  const { emulator } = stage;
+  tell.step('Install the operator with helm; the pod signs in to Azure with its ServiceAccount token');
+  const pod = await stage.install();
+  tell.output(await stage.kubectl(['get', 'deployment,pod', '-n', operatorNamespace]));
+  tell.note(`pod ${pod.name} is process ${pod.pid}, at ${pod.ip}`);
+
+  tell.step('Apply one short object');
+  await stage.kubectl(['create', 'namespace', namespace]);
+  tell.output(await readFile(example, 'utf8'));
+  emulator.journal.clear();
+  const applied = performance.now();
+  tell.command(`kubectl apply -n ${namespace} -f examples/minimal.yaml`);
+  tell.output(await stage.kubectl(['apply', '-n', namespace, '-f', example.pathname]));
+  await show(stage, 'wait', '--for=condition=Ready', 'mn/prod', '-n', namespace, '--timeout=60s');
+  tell.note(
+    `Ready ${Math.round(performance.now() - applied)} ms after kubectl apply was started, after ${story.calls(emulator.journal.calls({ kind: 'arm' }))}`,
+  );
+
+  tell.step('What Kubernetes says of it');
+  await show(stage, 'get', 'mn', '-n', namespace, '-o', 'wide');
+  const object = await stage.notification(namespace, 'prod');
+  tell.output(story.table(['type', 'status', 'reason', 'message'], object?.status?.conditions ?? []));
+  await show(stage, 'get', 'events', '-n', namespace, '-o', 'custom-columns=TYPE:.type,REASON:.reason,MESSAGE:.message');
+
+  tell.step('What stands in Azure now');
+  tell.output(story.azure(emulator.resources()));
+
+  if (keep) return;
+  tell.step('Delete the object: everything it made goes with it');
+  await show(stage, 'delete', 'mn', 'prod', '-n', namespace, '--timeout=60s');
+  const left = emulator.resources();
+  tell.output(story.azure(left));
+  if (!story.isEmpty(left)) throw new Error('something is left in Azure');
+  tell.note('nothing is left');
+};
+
+/** Says how to talk to what runs, and waits for Ctrl-C. */
+const stay = async ({ controlPlane, emulator }: Stage): Promise<void> => {
+  const ca = join(controlPlane.directory, 'emulator-ca.crt');
+  await writeFile(ca, emulator.ca);
+  const { kubectl } = await provideTools();
+  tell.step('It all keeps running until Ctrl-C');
+  tell.output(
+    [
+      `export KUBECONFIG=${controlPlane.adminKubeconfig}`,
+      `${kubectl} get mn -A`,
+      `curl --cacert ${ca} ${emulator.url}/_emulator/resources`,
+      `curl --cacert ${ca} ${emulator.url}/_emulator/journal`,
+    ].join('\n'),
+  );
+  await new Promise<void>((resolve) => {
+    process.once('SIGINT', () => resolve());
+    process.once('SIGTERM', () => resolve());
+  });
+};
+
+const main = async (): Promise<void> => {
+  tell.title('aks-notifier, end to end on this machine');
+  tell.step('Provide kube-apiserver, etcd, kubectl and helm (built from Go modules the first time, some minutes)');
+  await provideTools();
+  build();
+  tell.step('Start a Kubernetes API server and an Azure emulator');
+  const stage = await startStage();
+  try {
+    tell.note(`Kubernetes ${stage.controlPlane.server}, Azure ${stage.emulator.url}`);
+    await play(stage);
+    if (keep) await stay(stage);
+  } finally {
+    await stage.stop();
+  }
+  tell.title('Done.');
+};
+
+main().catch((error: unknown) => {
+  process.stderr.write(`The demo failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

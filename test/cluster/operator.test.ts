@@ -1,0 +1,286 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isReady, minimal, operatorUser, startStage, type Stage } from '../support/stage.ts';
+import { statusMistakes } from '../support/status-rules.ts';
+import { waitFor } from '../support/wait.ts';
+
+const writes = ['create', 'update', 'patch', 'delete'];
+
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await startStage();
+  await stage.install();
+});
+
+afterAll(async () => {
+  await stage?.stop();
+});
+
+const applyMinimal = async (name = 'prod', cluster = 'prod'): Promise<string> => {
+  const namespace = await stage.controlPlane.createNamespace('team');
+  await stage.kubectl(['apply', '-f', '-'], minimal(namespace, name, cluster));
+  await stage.waitForStatus(namespace, name, 'Ready', isReady);
+  return namespace;
+};
+
+const patch = async (namespace: string, spec: object, name = 'prod'): Promise<void> => {
+  await stage.kubectl(['patch', 'mn', name, '-n', namespace, '--type=merge', '-p', JSON.stringify({ spec })]);
+  await stage.waitForStatus(namespace, name, 'Ready for the new spec', isReady);
+};
+
+const remove = async (namespace: string, name = 'prod'): Promise<void> => {
+  await stage.kubectl(['delete', 'mn', name, '-n', namespace, '--timeout=60s']);
+};
+
+/** Asks for a run now and waits until it has ended. */
+const reconcileNow = async (namespace: string, value: string, name = 'prod'): Promise<void> => {
+  await stage.kubectl(['annotate', 'mn', name, '-n', namespace, '--overwrite', `aks-notifier.dev/reconcile-requested-at=${value}`]);
+  await stage.waitForStatus(namespace, name, `the echo of ${value}`, ({ status }) => status?.lastHandledReconcileAt === value);
+};
+
+/** What one object made in Azure: everything that carries its words. */
+const inAzure = (namespace: string, name = 'prod') => {
+  const mine = JSON.stringify(`/${namespace}/${name}`).slice(1, -1);
+  const { actionGroups, alertRules, roleAssignments } = stage.emulator.resources();
+  const ours = (each: unknown): boolean => JSON.stringify(each).includes(`${mine}"`);
+  return { groups: actionGroups.filter(ours), rules: alertRules.filter(ours), assignments: roleAssignments.filter(ours) };
+};
+
+const counts = (namespace: string, name?: string) => {
+  const { groups, rules, assignments } = inAzure(namespace, name);
+  return { groups: groups.length, rules: rules.length, assignments: assignments.length };
+};
+
+const all = { groups: 1, rules: 1, assignments: 2 };
+const nothing = { groups: 0, rules: 0, assignments: 0 };
+
+/** Runs that the operator has brought to a good end, from its own metrics. */
+const finishedRuns = async (podIp: string): Promise<number> => {
+  const metrics = await (await fetch(`http://${podIp}:8080/metrics`)).text();
+  return Number(/controller_runtime_reconcile_total\{[^}]*result="requeue_after"\} (\d+)/.exec(metrics)?.[1] ?? 0);
+};
+
+const armCalls = () => stage.emulator.journal.calls({ kind: 'arm' });
+const armWrites = () => armCalls().filter(({ method }) => method !== 'GET');
+const kubernetesWrites = async (since: number) => stage.controlPlane.auditEvents({ user: operatorUser, verbs: writes, since });
+
+describe('one minimal object', () => {
+  it('is at most 12 lines long', () => {
+    expect(minimal('team').trim().split('\n').length).toBeLessThanOrEqual(12);
+  });
+
+  it('becomes Ready with at most 8 calls to Azure, 4 of them writes, and at most 10 writes to Kubernetes', async () => {
+    stage.emulator.journal.clear();
+    const since = Date.now();
+    const namespace = await applyMinimal();
+
+    expect(armCalls().length).toBeLessThanOrEqual(8);
+    expect(armWrites().map(({ method }) => method)).toEqual(['PUT', 'PUT', 'PUT', 'PUT']);
+    expect(counts(namespace)).toEqual(all);
+    // Events are sent after the run, so the count is complete only once they are there.
+    await waitFor('the event of the last change', async () =>
+      (await stage.kubectl(['get', 'events', '-n', namespace])).includes('CreatedReaderAccess'),
+    );
+    const written = await kubernetesWrites(since);
+    expect(written.length).toBeGreaterThanOrEqual(4);
+    expect(written.length).toBeLessThanOrEqual(10);
+    expect(statusMistakes(await object(namespace), 'end of run')).toEqual([]);
+    await remove(namespace);
+  });
+
+  it('costs no write to Azure and none to Kubernetes when looked at again', async () => {
+    const namespace = await applyMinimal();
+    await waitFor('the event of the last change', async () =>
+      (await stage.kubectl(['get', 'events', '-n', namespace])).includes('CreatedReaderAccess'),
+    );
+    stage.emulator.journal.clear();
+    const since = Date.now();
+    // A restart looks at every object again, without anything having changed.
+    await stage.kubelet.pause('gracefully');
+    stage.kubelet.resume();
+    const pod = await stage.kubelet.waitForPod();
+    await waitFor('the end of the quiet pass', async () => (await finishedRuns(pod.ip)) >= 1);
+
+    expect(armCalls().length).toBeGreaterThanOrEqual(4);
+    expect(armWrites()).toEqual([]);
+    expect(await kubernetesWrites(since)).toEqual([]);
+    await remove(namespace);
+  });
+
+  it('echoes a request to reconcile now', async () => {
+    const namespace = await applyMinimal();
+    await reconcileNow(namespace, '2026-11-23T07:00:00Z');
+    expect((await object(namespace)).status?.lastHandledReconcileAt).toBe('2026-11-23T07:00:00Z');
+    await remove(namespace);
+  });
+});
+
+describe('a live object', () => {
+  it('loses just the assignment of a scope that is taken off readerScopes', async () => {
+    const namespace = await applyMinimal();
+    const before = inAzure(namespace);
+    stage.emulator.journal.clear();
+    await patch(namespace, { readerScopes: ['ResourceGroup'] });
+
+    expect(armWrites().map(({ method, type }) => `${method} ${type}`)).toEqual(['DELETE Microsoft.Authorization/roleAssignments']);
+    const after = inAzure(namespace);
+    expect(after.assignments.map(({ id }) => id)).toEqual(
+      before.assignments.map(({ id }) => id).filter((id) => String(id).includes('resourceGroups')),
+    );
+    expect({ ...after, assignments: [] }).toEqual({ ...before, assignments: [] });
+    await remove(namespace);
+  });
+
+  it.each([
+    [
+      'the receivers',
+      { receivers: { email: [{ address: 'night@contoso.com' }] } },
+      ['PUT Microsoft.Insights/actionGroups'],
+      'night@contoso.com',
+    ],
+    ['the severity', { alertRule: { severity: 1 } }, ['PUT Microsoft.Insights/scheduledQueryRules'], '"severity":1'],
+    ['the statuses', { statuses: ['Failed'] }, ['PUT Microsoft.Insights/scheduledQueryRules'], 'Scheduled'],
+    [
+      'a tag',
+      { tags: { team: 'blue' } },
+      ['PUT Microsoft.Insights/actionGroups', 'PUT Microsoft.Insights/scheduledQueryRules'],
+      '"team":"blue"',
+    ],
+    ['the interval', { interval: '1h' }, [], ''],
+  ])('changes just what it should in Azure for a change of %s', async (_, spec, expected, text) => {
+    const namespace = await applyMinimal();
+    stage.emulator.journal.clear();
+    await patch(namespace, spec);
+    expect(armWrites().map(({ method, type }) => `${method} ${type}`)).toEqual(expected);
+    expect(JSON.stringify(inAzure(namespace))).toContain(text);
+    await remove(namespace);
+  });
+
+  it('moves to another resource group: new first, then the old goes', async () => {
+    const namespace = await applyMinimal();
+    stage.emulator.journal.clear();
+    await patch(namespace, { placement: { resourceGroup: 'monitoring' } });
+
+    expect(counts(namespace)).toEqual(all);
+    expect(JSON.stringify(inAzure(namespace).rules)).toContain('/resourceGroups/monitoring/');
+    const kinds = armWrites().map(({ method }) => method);
+    expect(kinds.lastIndexOf('PUT')).toBeLessThan(kinds.indexOf('DELETE'));
+    await remove(namespace);
+  });
+
+  it('is put right when somebody changes its rule or takes an assignment away, and says so', async () => {
+    const namespace = await applyMinimal();
+    const [assignment] = inAzure(namespace).assignments;
+    stage.emulator.world.removeRoleAssignment(assignment?.name ?? '');
+    await reconcileNow(namespace, 'after the drift');
+
+    expect(counts(namespace)).toEqual(all);
+    await waitFor('the event', async () => (await stage.kubectl(['get', 'events', '-n', namespace])).includes('DriftCorrected'));
+    await remove(namespace);
+  });
+
+  it('touches nothing while suspended, and is Ready for the new spec after that', async () => {
+    const namespace = await applyMinimal();
+    stage.emulator.journal.clear();
+    await stage.kubectl([
+      'patch',
+      'mn',
+      'prod',
+      '-n',
+      namespace,
+      '--type=merge',
+      '-p',
+      '{"spec":{"suspend":true,"alertRule":{"severity":0}}}',
+    ]);
+    const suspended = await stage.waitForStatus(
+      namespace,
+      'prod',
+      'observed',
+      ({ metadata, status }) => status?.observedGeneration === metadata.generation,
+    );
+    expect(statusMistakes(suspended, 'end of run')).toEqual([]);
+    expect(armCalls()).toEqual([]);
+    await patch(namespace, { suspend: false });
+    expect(JSON.stringify(inAzure(namespace).rules)).toContain('"severity":0');
+    await remove(namespace);
+  });
+
+  it('is Stalled NotImplemented and touches nothing when it asks for what is not supported yet', async () => {
+    const namespace = await stage.controlPlane.createNamespace('team');
+    stage.emulator.journal.clear();
+    const spec = { receivers: { email: [], sms: [{ name: 'duty', countryCode: '49', phoneNumber: '1700000000' }] } };
+    const manifest = minimal(namespace).replace(/ {2}receivers:[\s\S]*$/, `  receivers: ${JSON.stringify(spec.receivers)}\n`);
+    await stage.kubectl(['apply', '-f', '-'], manifest);
+    const stalled = await stage.waitForStatus(namespace, 'prod', 'Stalled', ({ status }) =>
+      (status?.conditions ?? []).some(({ type }) => type === 'Stalled'),
+    );
+
+    expect(stalled.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ status: 'False', reason: 'NotImplemented' });
+    expect(stalled.status?.conditions?.find(({ type }) => type === 'Ready')?.message).toContain('spec.receivers.sms');
+    expect(statusMistakes(stalled, 'end of run')).toEqual([]);
+    expect(armCalls()).toEqual([]);
+    await remove(namespace);
+  });
+});
+
+describe('deletion', () => {
+  it('leaves no rule, no group and no assignment', async () => {
+    const namespace = await applyMinimal();
+    await remove(namespace);
+    expect(counts(namespace)).toEqual(nothing);
+  });
+
+  it('does so too when the object was deleted while the operator was down', async () => {
+    const namespace = await applyMinimal();
+    await stage.kubelet.pause('at once');
+    await stage.kubectl(['delete', 'mn', 'prod', '-n', namespace, '--wait=false']);
+    expect(counts(namespace)).toEqual(all);
+    stage.kubelet.resume();
+    await waitFor('the object to go', async () => (await stage.notification(namespace, 'prod')) === undefined);
+    expect(counts(namespace)).toEqual(nothing);
+  });
+
+  it('with Orphan leaves all three, and a new object of the same name finds them again without a write', async () => {
+    const namespace = await applyMinimal();
+    await patch(namespace, { deletionPolicy: 'Orphan' });
+    const before = inAzure(namespace);
+    await remove(namespace);
+    expect(inAzure(namespace)).toEqual(before);
+
+    stage.emulator.journal.clear();
+    await stage.kubectl(['apply', '-f', '-'], minimal(namespace));
+    await stage.waitForStatus(namespace, 'prod', 'Ready', isReady);
+    expect(armWrites()).toEqual([]);
+    expect(inAzure(namespace)).toEqual(before);
+    await remove(namespace);
+    expect(counts(namespace)).toEqual(nothing);
+  });
+});
+
+describe('the pod', () => {
+  it('has every right it needs and was never refused one', async () => {
+    const events = await stage.controlPlane.auditEvents({ user: operatorUser });
+    expect(events.length).toBeGreaterThan(20);
+    expect(events.filter(({ status }) => status === 403)).toEqual([]);
+  });
+
+  it('may not do more than its ClusterRole says', async () => {
+    const may = async (...what: string[]): Promise<string> =>
+      (await stage.controlPlane.kubectl(['auth', 'can-i', ...what, '--as', operatorUser, '--all-namespaces'])).stdout.trim();
+    expect(await may('patch', 'maintenancenotifications.aks-notifier.dev')).toBe('yes');
+    expect(await may('get', 'secrets')).toBe('no');
+    expect(await may('delete', 'maintenancenotifications.aks-notifier.dev')).toBe('no');
+    expect(await may('list', 'namespaces')).toBe('no');
+  });
+
+  it('has left nothing in Azure of all these objects', () => {
+    const { actionGroups, alertRules, roleAssignments } = stage.emulator.resources();
+    expect([...actionGroups, ...alertRules, ...roleAssignments.filter(({ isSeed }) => !isSeed)]).toEqual([]);
+  });
+});
+
+const object = async (namespace: string, name = 'prod') => {
+  const found = await stage.notification(namespace, name);
+  if (!found) throw new Error(`${namespace}/${name} is not there`);
+  return found;
+};

@@ -1,0 +1,238 @@
+import { fileURLToPath } from 'node:url';
+import { startEmulator, type Emulator, type EmulatorOptions } from '../../emulator/emulator.ts';
+import type { World } from '../../emulator/world.ts';
+import type { MaintenanceNotification } from '../../src/api/maintenance-notification.ts';
+import { startControlPlane, type ControlPlane } from './control-plane.ts';
+import { startPocketKubelet, type PocketKubelet, type PocketKubeletOptions, type PodProcess } from './pocket-kubelet.ts';
+import { waitFor } from './wait.ts';
+
+/** Where the operator is installed, and the user that the API server sees. */
+export const operatorNamespace = 'aks-notifier-system';
+export const operatorUser = `system:serviceaccount:${operatorNamespace}:aks-notifier`;
+
+export const subscriptionId = '00000000-0000-4000-8000-00000000000a';
+export const tenantId = '72f988bf-86f1-41af-91ab-2d7cd011db47';
+export const clientId = '6a4c1f2e-9d3b-4e57-8c20-5b7d9e1f3a64';
+const objectId = 'd1c2b3a4-5f6e-4789-9abc-def012345678';
+const operatorRoleId = '5e9f7a1c-2b3d-4c4e-8f60-718293a4b5c6';
+const roleBasedAccessControlAdministrator = 'f58310d9-a9f6-439a-9e8d-f62e7b41a168';
+
+/** The id of a cluster in the world's resource group `shop`. */
+export const clusterId = (name: string): string =>
+  `/subscriptions/${subscriptionId}/resourceGroups/shop/providers/Microsoft.ContainerService/managedClusters/${name}`;
+
+/** What the chart's documentation asks to be granted, and not an action more. */
+const operatorActions = [
+  'Microsoft.Insights/scheduledQueryRules/read',
+  'Microsoft.Insights/scheduledQueryRules/write',
+  'Microsoft.Insights/scheduledQueryRules/delete',
+  'Microsoft.Insights/actionGroups/read',
+  'Microsoft.Insights/actionGroups/write',
+  'Microsoft.Insights/actionGroups/delete',
+  'Microsoft.ContainerService/managedClusters/read',
+  'Microsoft.ContainerService/managedClusters/maintenanceConfigurations/read',
+  'Microsoft.Authorization/roleAssignments/read',
+];
+
+const weekly = (dayOfWeek: string) => ({
+  maintenanceWindow: { schedule: { weekly: { intervalWeeks: 1, dayOfWeek } }, durationHours: 4, startTime: '02:00', utcOffset: '+01:00' },
+});
+
+/** One subscription, two resource groups, two clusters with similar names, and the operator's identity, which trusts `issuer`. */
+export const exampleWorld = (issuer: string): World => ({
+  tenantId,
+  applications: [
+    {
+      clientId,
+      objectId,
+      displayName: 'aks-notifier',
+      federatedCredentials: [{ issuer, subject: operatorUser, audience: 'api://AzureADTokenExchange' }],
+    },
+  ],
+  subscriptions: [
+    {
+      subscriptionId,
+      resourceGroups: [
+        { name: 'shop', location: 'westeurope' },
+        { name: 'monitoring', location: 'northeurope' },
+      ],
+    },
+  ],
+  roleDefinitions: [{ id: operatorRoleId, name: 'Maintenance notification operator', actions: operatorActions }],
+  roleAssignments: [operatorRoleId, roleBasedAccessControlAdministrator].map((roleDefinitionId) => ({
+    scope: `/subscriptions/${subscriptionId}`,
+    roleDefinitionId,
+    principalId: objectId,
+  })),
+  clusters: ['prod', 'prod-2'].map((name) => ({
+    id: clusterId(name),
+    location: 'westeurope',
+    upgradeChannel: 'stable',
+    nodeOSUpgradeChannel: 'NodeImage',
+    maintenanceConfigurations: { aksManagedAutoUpgradeSchedule: weekly('Sunday'), aksManagedNodeOSUpgradeSchedule: weekly('Saturday') },
+  })),
+});
+
+export interface StageOptions {
+  readonly world?: (issuer: string) => World;
+  readonly emulator?: Partial<Omit<EmulatorOptions, 'world'>>;
+  readonly kubelet?: Partial<PocketKubeletOptions>;
+}
+
+/** Control plane, Azure emulator and pocket kubelet: all that an installation of the chart needs. */
+export interface Stage {
+  readonly controlPlane: ControlPlane;
+  readonly emulator: Emulator;
+  readonly kubelet: PocketKubelet;
+  /** Installs the chart with the real helm, as the README says; `set` are further `--set` values. Waits until the pod is ready. */
+  install(set?: readonly string[]): Promise<PodProcess>;
+  /** Runs kubectl. @throws Error with what it said when it fails */
+  kubectl(args: readonly string[], input?: string): Promise<string>;
+  /** Reads one object. */
+  notification(namespace: string, name: string): Promise<MaintenanceNotification | undefined>;
+  /** Waits until an object's status is as asked. */
+  waitForStatus(
+    namespace: string,
+    name: string,
+    what: string,
+    test: (object: MaintenanceNotification) => boolean,
+    timeoutMilliseconds?: number,
+  ): Promise<MaintenanceNotification>;
+  stop(): Promise<void>;
+}
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Starts all three; what has been started is stopped again when one of them fails. */
+export const startStage = async (options: StageOptions = {}): Promise<Stage> => {
+  const controlPlane = await startControlPlane();
+  const started: (() => Promise<void>)[] = [() => controlPlane.stop()];
+  const stop = async (): Promise<void> => {
+    for (const end of started.toReversed()) await end();
+  };
+  try {
+    const emulator = await startEmulator({
+      ...options.emulator,
+      issuerCa: controlPlane.ca,
+      world: (options.world ?? exampleWorld)(controlPlane.issuer),
+    });
+    started.push(() => emulator.stop());
+    const kubelet = startPocketKubelet(controlPlane, {
+      namespace: operatorNamespace,
+      files: { '/app/aks-notifier.mjs': `${repository}dist/aks-notifier.mjs` },
+      azureTenantId: tenantId,
+      azureAuthorityHost: emulator.url,
+      ...options.kubelet,
+    });
+    started.push(() => kubelet.stop());
+    return { controlPlane, emulator, kubelet, ...actions(controlPlane, emulator, kubelet), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+};
+
+const actions = (
+  controlPlane: ControlPlane,
+  emulator: Emulator,
+  kubelet: PocketKubelet,
+): Pick<Stage, 'install' | 'kubectl' | 'notification' | 'waitForStatus'> => {
+  const kubectl = async (args: readonly string[], input?: string): Promise<string> => {
+    const { code, stdout, stderr } = await controlPlane.kubectl(args, input);
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')} failed:\n${stderr}`);
+    return stdout;
+  };
+  const notification = async (namespace: string, name: string): Promise<MaintenanceNotification | undefined> => {
+    const answer = await controlPlane.request<MaintenanceNotification>(
+      'GET',
+      `/apis/aks-notifier.dev/v1alpha1/namespaces/${namespace}/maintenancenotifications/${name}`,
+    );
+    return answer.status === 200 ? answer.body : undefined;
+  };
+  return {
+    kubectl,
+    notification,
+    install: async (set = []) => {
+      await controlPlane.request('POST', '/api/v1/namespaces', {
+        body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: operatorNamespace } },
+      });
+      await kubectl(['apply', '-f', '-'], trustInEmulator(emulator.ca));
+      const args = [
+        'upgrade',
+        '--install',
+        'aks-notifier',
+        `${repository}charts/aks-notifier`,
+        '--namespace',
+        operatorNamespace,
+        '--wait',
+        '--timeout',
+        '60s',
+      ];
+      const { code, stdout, stderr } = await controlPlane.helm([
+        ...args,
+        ...emulatorValues(emulator.url),
+        ...set.flatMap((each) => ['--set', each]),
+      ]);
+      if (code !== 0)
+        throw new Error(
+          `helm install failed:\n${stdout}${stderr}\n${kubelet
+            .pods()
+            .map((pod) => pod.logs())
+            .join('\n')}`,
+        );
+      return kubelet.waitForPod();
+    },
+    waitForStatus: async (namespace, name, what, test, timeoutMilliseconds) =>
+      waitFor(
+        `${namespace}/${name}: ${what}`,
+        async () => {
+          const object = await notification(namespace, name);
+          return object && test(object) ? object : undefined;
+        },
+        timeoutMilliseconds,
+      ),
+  };
+};
+
+/** The emulator's CA, where the pod can mount it. Azure itself needs nothing of the kind. */
+const trustInEmulator = (ca: string): string =>
+  JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'emulator-ca', namespace: operatorNamespace },
+    data: { 'ca.crt': ca },
+  });
+
+/** The values that point the operator at the emulator in place of Azure. */
+const emulatorValues = (url: string): readonly string[] =>
+  [
+    `azure.clientId=${clientId}`,
+    `azure.tenantId=${tenantId}`,
+    `azure.authorityHost=${url}`,
+    `azure.resourceManagerEndpoint=${url}`,
+    'extraEnv[0].name=NODE_EXTRA_CA_CERTS',
+    'extraEnv[0].value=/etc/emulator-ca/ca.crt',
+    'extraVolumes[0].name=emulator-ca',
+    'extraVolumes[0].configMap.name=emulator-ca',
+    'extraVolumeMounts[0].name=emulator-ca',
+    'extraVolumeMounts[0].mountPath=/etc/emulator-ca',
+    'extraVolumeMounts[0].readOnly=true',
+  ].flatMap((each) => ['--set', each]);
+
+/** True when the object is Ready for its present generation. */
+export const isReady = ({ metadata, status }: MaintenanceNotification): boolean =>
+  status?.observedGeneration === metadata.generation &&
+  (status.conditions ?? []).some(({ type, status: word }) => type === 'Ready' && word === 'True');
+
+/** The minimal object, in eleven lines. */
+export const minimal = (namespace: string, name = 'prod', cluster = 'prod'): string => `apiVersion: aks-notifier.dev/v1alpha1
+kind: MaintenanceNotification
+metadata:
+  name: ${name}
+  namespace: ${namespace}
+spec:
+  clusterResourceId: ${clusterId(cluster)}
+  receivers:
+    email:
+      - address: oncall@contoso.com
+`;
