@@ -1,6 +1,7 @@
 # The same words by hand and in CI. `make help` lists them.
 
-outer_path := $(PATH)
+# The PATH before any make added to it.
+export OUTER_PATH ?= $(PATH)
 # The Node that the project pins stands before any other.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 installed := node_modules/.package-lock.json
@@ -16,8 +17,9 @@ install: $(installed) ## install the npm packages, if they are missing or outdat
 
 # By the system's npm and Node: those of the project are what is being replaced. Its warnings say only that this Node is old.
 $(installed): package.json package-lock.json
-	@PATH="$(outer_path)" command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer" >&2; exit 1; }
-	PATH="$(outer_path)" npm ci --loglevel=error
+	@PATH="$$OUTER_PATH" && command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer" >&2; exit 1; }
+	@echo "npm ci"
+	@PATH="$$OUTER_PATH" npm ci --loglevel=error
 	@touch $@
 
 tools: install ## build etcd, kube-apiserver, kubectl and helm, the first time only; KUBEBUILDER_ASSETS saves the first three

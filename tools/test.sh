@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Everything that CI runs. The last line is `N passed, N failed`; a step that fails before the tests counts as one failure,
-# and so does anything that keeps the tests from being counted.
+# and so does anything that keeps the tests from being counted. `make test` runs it, with the project's Node in PATH.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-export PATH="$PWD/node_modules/.bin:$PATH"
 
 passed=0
 failed=0
