@@ -69,6 +69,9 @@ export const loadKubeAccess = async (options: KubeAccessOptions): Promise<KubeAc
   if (cluster.server.startsWith('http:') && !cluster.skipTLSVerify) {
     throw new KubeConfigError(`${source}: ${cluster.server} isn't HTTPS; set insecure-skip-tls-verify: true if you mean it`);
   }
+  if (cluster.proxyUrl !== undefined && !/^https?:/.test(cluster.proxyUrl)) {
+    throw new KubeConfigError(`${source}: the proxy-url must begin with http: or https:; other proxies aren't supported`);
+  }
   return {
     server: cluster.server,
     proxyUrl: cluster.proxyUrl,
@@ -233,6 +236,8 @@ class TokenFile {
 
 /** How long credentials are used before files are looked at again. */
 const freshMilliseconds = 10_000;
+/** A plugin that takes longer than this hangs: the next who asks starts another. */
+const readMilliseconds = 60_000;
 
 const credentialSource = (load: () => KubeConfig, clock: Clock): Pick<KubeAccess, 'credentials' | 'reject'> => {
   let kubeConfig = load();
@@ -259,7 +264,15 @@ const credentialSource = (load: () => KubeConfig, clock: Clock): Pick<KubeAccess
       const isFresh = current && current.credentials !== rejected && clock.monotonic() - current.readAt < freshMilliseconds;
       if (current && isFresh) return Promise.resolve(current.credentials);
       // One reading for all who ask meanwhile: an exec plugin may take seconds.
-      reading ??= read().finally(() => (reading = undefined));
+      if (reading) return reading;
+      const limit = Promise.withResolvers<never>();
+      const timer = clock.setTimer(readMilliseconds, () =>
+        limit.reject(new KubeConfigError(`signing in took longer than ${readMilliseconds / 1000} s`)),
+      );
+      reading = Promise.race([read(), limit.promise]).finally(() => {
+        timer.clear();
+        reading = undefined;
+      });
       return reading;
     },
     reject: (credentials) => {

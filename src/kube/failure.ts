@@ -9,7 +9,11 @@ export type OwnCode =
   /** An answer that isn't what the API promises: not JSON, a line without an end. */
   | 'MalformedAnswer'
   /** The credentials can't be read: the token file, a certificate, the exec plugin. */
-  | 'CredentialsUnavailable';
+  | 'CredentialsUnavailable'
+  /** The server accepted a watch and ended it in the same moment. */
+  | 'ShortWatch'
+  /** The transport has been closed. */
+  | 'Closed';
 
 interface KubeErrorFields {
   /** `GET /api/v1/…`, without the query. */

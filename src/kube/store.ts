@@ -12,7 +12,7 @@ export type Change<T> =
   | { readonly kind: 'deleted'; readonly key: string; readonly previous: T };
 
 /** The read side: what reconciles get. Objects are shared, so never change them. */
-export interface StoreReader<T> {
+interface StoreReader<T> {
   get(key: string): T | undefined;
   list(): readonly T[];
   readonly size: number;

@@ -1,4 +1,4 @@
-import { Client, Pool, ProxyAgent } from 'undici';
+import { Pool, ProxyAgent } from 'undici';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../runtime/clock.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -21,7 +21,7 @@ export interface KubeRequest {
   readonly timeoutSeconds?: number;
 }
 
-export interface StreamRequest {
+interface StreamRequest {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
@@ -33,7 +33,7 @@ export interface StreamRequest {
   readonly totalSeconds: number;
 }
 
-export interface LineStream {
+interface LineStream {
   /**
    * The lines of the answer without their ends; what follows the last line end too, if anything does. Ends when the server ends it; throws KubeError for anything else, and the signal's
    * reason when the signal aborts. To be read once.
@@ -94,7 +94,7 @@ export const createTransport = (access: KubeAccess, options: TransportOptions = 
     if (pool?.tls === tls) return pool.dispatcher;
     // Requests under way finish on the old sockets.
     pool?.dispatcher.close().catch(() => undefined);
-    pool = { tls, dispatcher: dispatcherFor(access, tls, connectTimeoutSeconds, connections) };
+    pool = { tls, dispatcher: dispatcherFor(access, tls, connectTimeoutSeconds, { connections }) };
     return pool.dispatcher;
   };
 
@@ -105,14 +105,18 @@ export const createTransport = (access: KubeAccess, options: TransportOptions = 
   });
 
   /** Sends, and if the answer is 401 reads the credentials again at once: if they are others now, sends once more (a 401 means nothing was done). */
-  const withCredentials = async <T>(operation: string, attempt: (credentials: Credentials) => Promise<T>): Promise<T> => {
-    const credentials = await readCredentials(operation, access);
+  const withCredentials = async <T>(
+    operation: string,
+    signal: AbortSignal,
+    attempt: (credentials: Credentials) => Promise<T>,
+  ): Promise<T> => {
+    const credentials = await readCredentials(operation, access, signal);
     try {
       return await attempt(credentials);
     } catch (error) {
       if (!(error instanceof KubeError) || error.status !== 401) throw error;
       access.reject(credentials);
-      const renewed = await readCredentials(operation, access);
+      const renewed = await readCredentials(operation, access, signal);
       if (renewed.tls === credentials.tls && renewed.headers['Authorization'] === credentials.headers['Authorization']) throw error;
       return attempt(renewed);
     }
@@ -121,7 +125,7 @@ export const createTransport = (access: KubeAccess, options: TransportOptions = 
   /** Runs one exchange within its deadline, turns what it throws into our errors, and tells the observer. */
   const observed = async <T>(
     { method, path, signal, timeoutSeconds = 15 }: { readonly method: string } & Pick<KubeRequest, 'path' | 'signal' | 'timeoutSeconds'>,
-    exchange: (operation: string, deadline: Deadline) => Promise<T>,
+    exchange: (operation: string, deadline: Deadline) => Promise<Answer<T>>,
   ): Promise<T> => {
     signal.throwIfAborted();
     const operation = `${method} ${path}`;
@@ -136,9 +140,9 @@ export const createTransport = (access: KubeAccess, options: TransportOptions = 
       }
     };
     try {
-      const result = await exchange(operation, deadline);
-      report(200);
-      return result;
+      const { status, value } = await exchange(operation, deadline);
+      report(status);
+      return value;
     } catch (thrown) {
       signal.throwIfAborted();
       const error = toKubeError(operation, thrown);
@@ -151,7 +155,7 @@ export const createTransport = (access: KubeAccess, options: TransportOptions = 
 
   const request = <T>({ method, path, query, body, contentType, ...rest }: KubeRequest): Promise<T> =>
     observed({ method, path, ...rest }, (operation, { signal }) =>
-      withCredentials(operation, async (credentials) => {
+      withCredentials(operation, signal, async (credentials) => {
         const { headers, ...target } = head(credentials, path, query);
         const type = contentType ?? (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json');
         const answer = await poolFor(credentials.tls).request({
@@ -167,10 +171,10 @@ export const createTransport = (access: KubeAccess, options: TransportOptions = 
 
   const stream = ({ path, query, idleSeconds, totalSeconds, ...rest }: StreamRequest): Promise<LineStream> =>
     observed({ method: 'GET', path, ...rest }, (operation, opening) =>
-      withCredentials(operation, async (credentials) => {
+      withCredentials(operation, opening.signal, async (credentials) => {
         // A dispatcher of its own for every watch: a watch lives for minutes, so a new connection costs nothing, and one that a load
         // balancer has silently dropped (kubernetes-client/javascript#589) is never used again.
-        const dispatcher = dispatcherFor(access, credentials.tls, connectTimeoutSeconds, 1, idleSeconds);
+        const dispatcher = dispatcherFor(access, credentials.tls, connectTimeoutSeconds, { idleSeconds });
         streams.add(dispatcher);
         const close = (): void => {
           total.clear();
@@ -187,7 +191,7 @@ export const createTransport = (access: KubeAccess, options: TransportOptions = 
           const answer = await dispatcher.request({ ...head(credentials, path, query), method: 'GET', signal: abort.signal });
           if (answer.statusCode !== 200) await parseAnswer(operation, answer);
           opening.signal.removeEventListener('abort', whileOpening);
-          return { lines: linesOf(operation, answer.body, rest.signal, close), close };
+          return { status: answer.statusCode, value: { lines: linesOf(operation, answer.body, rest.signal, close), close } };
         } catch (error) {
           close();
           throw error;
@@ -209,59 +213,64 @@ export const createTransport = (access: KubeAccess, options: TransportOptions = 
  * The sockets. HTTP/1.1 only, although API servers speak HTTP/2: giving up on a request then closes its socket, so a connection that died
  * without a word costs one request and isn't used again; a dead HTTP/2 session goes on serving everybody until its ping fails a minute later.
  */
-const dispatcherFor = (
-  access: KubeAccess,
-  tls: TlsMaterial,
-  connectTimeoutSeconds: number,
-  connections: number,
-  idleSeconds?: number,
-): Dispatcher => {
-  const { origin } = new URL(access.server);
+const dispatcherFor = (access: KubeAccess, tls: TlsMaterial, connectTimeoutSeconds: number, purpose: Purpose): Dispatcher => {
+  const isWatch = 'idleSeconds' in purpose;
   const common = {
     allowH2: false,
+    connections: isWatch ? 1 : purpose.connections,
     // Every request has its own deadline; undici's own (300 s) would only confuse the picture.
     headersTimeout: 0,
-    bodyTimeout: (idleSeconds ?? 0) * 1000,
+    bodyTimeout: isWatch ? purpose.idleSeconds * 1000 : 0,
+    // A page of 500 objects of the largest size that etcd takes would be more than this, but then something else is wrong.
+    maxResponseSize: isWatch ? -1 : 256 * 1024 * 1024,
     // API servers give no hint how long an idle connection may stay; load balancers drop it after four minutes.
     keepAliveTimeout: 30_000,
     keepAliveMaxTimeout: 30_000,
   };
   // TCP's own probes find a peer that is gone within 40 s, on a quiet watch as well. Half a minute is what client-go uses.
-  const connect = { ...tls, allowH2: false, timeout: connectTimeoutSeconds * 1000, keepAlive: true, keepAliveInitialDelay: 30_000 };
-  if (access.proxyUrl !== undefined) {
-    return new ProxyAgent({
-      ...common,
-      uri: access.proxyUrl,
-      requestTls: connect,
-      connect: { keepAlive: true, keepAliveInitialDelay: 30_000 },
-      connections,
-    });
-  }
-  return connections === 1 ? new Client(origin, { ...common, connect }) : new Pool(origin, { ...common, connect, connections });
+  const probes = { keepAlive: true, keepAliveInitialDelay: 30_000, timeout: connectTimeoutSeconds * 1000 };
+  const connect = { ...tls, ...probes, allowH2: false };
+  return access.proxyUrl === undefined
+    ? new Pool(new URL(access.server).origin, { ...common, connect })
+    : new ProxyAgent({ ...common, uri: access.proxyUrl, requestTls: connect, connect: probes });
 };
 
-const readCredentials = async (operation: string, access: KubeAccess): Promise<Credentials> => {
+type Purpose = { readonly connections: number } | { readonly idleSeconds: number };
+
+/** Credentials, or a KubeError; waits no longer than the signal allows, because an exec plugin may hang. */
+const readCredentials = async (operation: string, access: KubeAccess, signal: AbortSignal): Promise<Credentials> => {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
   try {
-    return await access.credentials();
+    return await Promise.race([access.credentials(), aborted]);
   } catch (error) {
+    signal.throwIfAborted();
     const message = error instanceof Error ? error.message : "can't sign in";
     throw new KubeError(message, { operation, code: 'CredentialsUnavailable' }, { cause: error });
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 };
 
+interface Answer<T> {
+  readonly status: number;
+  readonly value: T;
+}
+
 /** The parsed answer, taken at its word to be a T; anything but a 2xx is thrown. */
-const parseAnswer = async <T>(operation: string, { statusCode, headers, body }: Dispatcher.ResponseData): Promise<T> => {
+const parseAnswer = async <T>(operation: string, { statusCode: status, headers, body }: Dispatcher.ResponseData): Promise<Answer<T>> => {
   const text = await body.text();
   let parsed;
   try {
     parsed = text === '' ? undefined : JSON.parse(text);
   } catch (error) {
-    if (statusCode < 400)
+    if (status < 400)
       throw new KubeError(`the answer to ${operation} isn't JSON`, { operation, code: 'MalformedAnswer' }, { cause: error });
   }
-  if (statusCode >= 200 && statusCode < 300) return parsed;
+  if (status >= 200 && status < 300) return { status, value: parsed };
   const retryAfter = headers['retry-after'];
-  throw errorFromStatus(operation, statusCode, parsed, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter);
+  throw errorFromStatus(operation, status, parsed, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter);
 };
 
 const toKubeError = (operation: string, thrown: unknown): KubeError => {
@@ -285,15 +294,23 @@ async function* linesOf(
   close: () => void,
 ): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder();
-  let rest = '';
+  // The beginning of a line whose end hasn't come. Kept in pieces, so that a line of megabytes isn't searched again with every piece.
+  let held: string[] = [];
+  let heldLength = 0;
   try {
     for await (const chunk of body) {
-      const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-      rest = parts.pop() ?? '';
-      if (rest.length > longestLine) throw new KubeError('the stream has a line without an end', { operation, code: 'MalformedAnswer' });
-      yield* parts;
+      const [first = '', ...others] = decoder.decode(chunk, { stream: true }).split('\n');
+      held.push(first);
+      heldLength += first.length;
+      if (heldLength > longestLine) throw new KubeError('the stream has a line without an end', { operation, code: 'MalformedAnswer' });
+      const last = others.pop();
+      if (last === undefined) continue;
+      yield held.join('');
+      yield* others;
+      held = [last];
+      heldLength = last.length;
     }
-    rest += decoder.decode();
+    const rest = held.join('') + decoder.decode();
     if (rest !== '') yield rest;
   } catch (error) {
     signal.throwIfAborted();

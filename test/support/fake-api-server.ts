@@ -12,7 +12,7 @@ import * as x509 from '@peculiar/x509';
 import type { KubeAccess } from '../../src/kube/config.ts';
 import type { KubeObject } from '../../src/kube/object.ts';
 
-export interface ReceivedRequest {
+interface ReceivedRequest {
   readonly method: string;
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
@@ -25,7 +25,7 @@ export interface ReceivedRequest {
   readonly at: number;
 }
 
-export type RequestKind = 'list' | 'watch' | 'other';
+type RequestKind = 'list' | 'watch' | 'other';
 
 /** What happens to one request instead of what it asks for. */
 export type Fault = (request: ReceivedRequest, response: ServerResponse) => void;

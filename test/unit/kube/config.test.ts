@@ -117,6 +117,7 @@ describe('where the API server is found', () => {
     ['a cluster that is nowhere', kubeconfig({}, {}, { cluster: 'x' }), /names a cluster that isn't defined/],
     ['a user that is nowhere', kubeconfig({}, {}, { user: 'x' }), /names a user that isn't defined/],
     ['plain HTTP', kubeconfig({}, { server: 'http://api.test' }), /isn't HTTPS/],
+    ['a proxy of another kind', kubeconfig({}, { 'proxy-url': 'socks5://proxy.test' }), /must begin with http: or https:/],
     ['a cluster without a server', kubeconfig({}, { server: undefined }), /server is missing/],
   ])('is an error that names the file: %s', async (_, content, message) => {
     const path = await write('config', content);
@@ -183,6 +184,20 @@ describe('signing in', () => {
     expect(await authorization(access)).toBe('Bearer token-1');
     access.reject(await access.credentials());
     expect(await authorization(access)).toBe('Bearer token-2');
+  });
+
+  it('asks a new plugin when one hangs', async () => {
+    const args = [
+      '-e',
+      `setTimeout(() => {}, require('node:fs').existsSync('${directory}/hang') ? 3000 : 0); console.log('{"status":{"token":"x"}}')`,
+    ];
+    await write('hang', '');
+    const access = await loadUser({ exec: { command: process.execPath, args } });
+    const hanging = access.credentials();
+    await Promise.all([expect(hanging).rejects.toThrow('signing in took longer than 60 s'), clock.advance(60_000)]);
+    await rm(join(directory, 'hang'));
+    expect(await authorization(access)).toBe('Bearer x');
+    expect(clock.pendingTimers()).toBe(0);
   });
 
   it('names a plugin that fails, and keeps what it said to itself', async () => {

@@ -1,3 +1,7 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Credentials, KubeAccess } from '../../../src/kube/config.ts';
 import { KubeError } from '../../../src/kube/failure.ts';
@@ -52,7 +56,7 @@ describe('a request', () => {
       accept: 'application/json',
       'content-type': 'application/json',
     });
-    expect(reports).toMatchObject([{ method: 'POST', path: '/api/v1/x', status: 200, error: undefined }]);
+    expect(reports).toMatchObject([{ method: 'POST', path: '/api/v1/x', status: 201, error: undefined }]);
   });
 
   it('patches by merge unless told otherwise', async () => {
@@ -222,6 +226,14 @@ describe('credentials', () => {
     await other.close();
   });
 
+  it("that don't come don't hold up a request beyond its deadline, nor beyond its signal", async () => {
+    const other = createTransport({ ...server.access, credentials: () => new Promise(() => undefined) });
+    const error = await failure(other.request({ method: 'GET', path: '/', signal: never, timeoutSeconds: 0.05 }));
+    expect(error.code).toBe('DeadlineExceeded');
+    await expect(other.request({ method: 'GET', path: '/', signal: AbortSignal.timeout(20) })).rejects.toThrow('timeout');
+    await other.close();
+  });
+
   it("that can't be read are a failure with their own words", async () => {
     const other = createTransport({ ...server.access, credentials: () => Promise.reject(new Error("can't read /token (ENOENT)")) });
     expect(await failure(other.request({ method: 'GET', path: '/', signal: never }))).toMatchObject({
@@ -229,6 +241,29 @@ describe('credentials', () => {
       message: "can't read /token (ENOENT)",
     });
     await other.close();
+  });
+});
+
+describe('a proxy', () => {
+  it('carries requests and streams through its tunnels', async () => {
+    const tunnels: string[] = [];
+    const proxy = createServer().on('connect', (request: IncomingMessage, client: Socket) => {
+      tunnels.push(request.url ?? '');
+      const { port } = new URL(`tcp://${request.url}`);
+      const upstream = connect(Number(port), '127.0.0.1', () => client.write('HTTP/1.1 200 OK\r\n\r\n'));
+      upstream.pipe(client).pipe(upstream);
+      for (const socket of [upstream, client]) socket.on('error', () => undefined);
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const { port } = proxy.address() as AddressInfo;
+    const through = createTransport({ ...server.access, proxyUrl: `http://127.0.0.1:${port}` });
+    expect(await through.request({ method: 'POST', path: '/x', body: { a: 1 }, signal: never })).toEqual({ a: 1 });
+    server.fail('watch', faults.pieces('close', 'one\n'));
+    const { lines } = await through.stream({ path: '/widgets', query: { watch: 'true' }, signal: never, idleSeconds: 5, totalSeconds: 5 });
+    expect(await Array.fromAsync(lines)).toEqual(['one']);
+    expect(new Set(tunnels)).toEqual(new Set([new URL(server.url).host]));
+    await through.close();
+    await new Promise((resolve) => proxy.close(resolve));
   });
 });
 
