@@ -204,14 +204,14 @@ export interface WebhookReceiver {
 }
 
 export interface ValueFrom {
-  /** secretKeyRef points at one key of a Secret in the namespace of this object. Required. */
+  /** secretKeyRef points at one key of a Secret in the namespace of this object. Required. Mutable. */
   readonly secretKeyRef: SecretKeyReference;
 }
 
 export interface SecretKeyReference {
-  /** name of the Secret. Required. */
+  /** name of the Secret. Required. Mutable. */
   readonly name: string;
-  /** key of the Secret whose value is used. Required. */
+  /** key of the Secret whose value is used. Required. Mutable. */
   readonly key: string;
 }
 

@@ -1,0 +1,96 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { crdPath, crdTemplate } from '../../scripts/generate/crd-template.ts';
+import { types } from '../../scripts/generate/types.ts';
+
+const root = join(import.meta.dirname, '../..');
+const crd = readFileSync(join(root, crdPath), 'utf8');
+const typesPath = 'src/api/maintenance-notification.ts';
+const templatePath = 'charts/aks-notifier/templates/crd.yaml';
+
+describe('generate', () => {
+  let copy: string;
+  const generate = (...args: readonly string[]): { status: number | null; stderr: string } =>
+    spawnSync(process.execPath, ['scripts/generate.ts', ...args], { cwd: copy, encoding: 'utf8' });
+
+  beforeEach(() => {
+    copy = mkdtempSync(join(tmpdir(), 'generate-'));
+    for (const path of ['scripts', 'crds', 'package.json', typesPath, templatePath])
+      cpSync(join(root, path), join(copy, path), { recursive: true });
+    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  });
+  afterEach(() => rmSync(copy, { recursive: true }));
+
+  it('finds what is committed up to date', () => {
+    expect(generate('--check')).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  it.each([typesPath, templatePath])('--check names %s when it is stale, and leaves it as it is', (path) => {
+    writeFileSync(join(copy, path), 'changed by hand\n');
+    expect(generate('--check')).toMatchObject({
+      status: 1,
+      stderr: `${path} isn't what ${crdPath} says: run \`npm run generate\` and commit the result.\n`,
+    });
+    expect(readFileSync(join(copy, path), 'utf8')).toBe('changed by hand\n');
+  });
+
+  it('--check names every file when the CRD was changed alone', () => {
+    writeFileSync(join(copy, crdPath), crd.replaceAll('suspend stops', 'suspend halts'));
+    const { status, stderr } = generate('--check');
+    expect(status).toBe(1);
+    expect(stderr).toContain(typesPath);
+    expect(stderr).toContain(templatePath);
+  });
+
+  it('writes stale and missing files', () => {
+    writeFileSync(join(copy, typesPath), 'stale\n');
+    rmSync(join(copy, 'charts'), { recursive: true });
+    expect(generate()).toMatchObject({ status: 0 });
+    for (const path of [typesPath, templatePath]) {
+      expect(readFileSync(join(copy, path), 'utf8')).toBe(readFileSync(join(root, path), 'utf8'));
+    }
+  });
+});
+
+describe('the types', () => {
+  it('are read-only throughout', () => {
+    const members = types(crd)
+      .split('\n')
+      .filter((line) => /^ +[\w ]+\??: /.test(line));
+    expect(members.length).toBeGreaterThan(100);
+    expect(members.filter((line) => !line.startsWith('  readonly '))).toEqual([]);
+  });
+
+  it('make every field optional that the CRD does not require', () => {
+    const source = types(crd);
+    expect(source).toContain('  readonly clusterResourceId: string;\n');
+    expect(source).toContain('  readonly email?: readonly EmailReceiver[];\n');
+    expect(source).toContain('  readonly customProperties?: Readonly<Record<string, string>>;\n');
+    expect(source).toContain("export type ReaderScope = 'Cluster' | 'ResourceGroup' | 'Subscription';\n");
+  });
+
+  it('are refused for a name whose place is gone', () => {
+    expect(() => types(crd.replace('                readerScopes:\n', '                scopes:\n'))).toThrow(
+      `scripts/generate/types.ts names places that ${crdPath} doesn't have: .spec.readerScopes[]`,
+    );
+  });
+
+  it('are refused for one name of two shapes', () => {
+    const differently = crd.replace(/( +voice:\n(?:.*\n)*?) {26}phoneNumber:/, '$1                          number:');
+    expect(differently).not.toBe(crd);
+    expect(() => types(differently)).toThrow("isn't of the same shape as the other PhoneReceiver");
+  });
+});
+
+describe('the template of the CRD', () => {
+  it('passes on what looks like a template of Helm', () => {
+    expect(crdTemplate(crd.replace('suspend stops', '{{ suspend }} stops'))).toContain('{{ "{{" }} suspend }} stops');
+  });
+
+  it('is refused for a CRD of another name', () => {
+    expect(() => crdTemplate(crd.replace('  name: maintenancenotifications', '  name: others'))).toThrow(/has no line `name: maintenance/);
+  });
+});
