@@ -1,7 +1,7 @@
 import { receiverFault, receiverLists } from './action-group-limits.ts';
 import { locationConflict, resourceNotFound } from './errors.ts';
 import type { Answer } from './http.ts';
-import { dropIdentity, identityToWire, settleIdentity, type IdentityBody, type StoredIdentity } from './identity.ts';
+import { checkAssignable, dropIdentity, identityToWire, settleIdentity, type IdentityBody, type StoredIdentity } from './identity.ts';
 import { below, page } from './page.ts';
 import type { ArmRequest, Azure, ResourceProvider, WireResource } from './provider.ts';
 import { idKey } from './resource-id.ts';
@@ -11,9 +11,7 @@ import { checkedBody, schemas } from './schema.ts';
 export type Receiver = Readonly<Record<string, unknown>>;
 
 /** The properties of a group, `incidentReceivers` and all. */
-export type GroupProperties = Readonly<
-  Partial<Record<(typeof receiverLists)[number] | 'incidentReceivers', readonly Receiver[] | null>>
-> & {
+type GroupProperties = Readonly<Partial<Record<(typeof receiverLists)[number] | 'incidentReceivers', readonly Receiver[] | null>>> & {
   readonly groupShortName: string;
   readonly enabled?: boolean;
 };
@@ -104,9 +102,7 @@ export const actionGroups = (azure: Azure): ResourceProvider => {
       throw locationConflict(name, path.resourceGroup ?? '', there, wanted.location);
     }
     const { identity: wantedIdentity, ...body } = wanted;
-    const identity = keepIdentity
-      ? existing?.identity
-      : settleIdentity(azure, request, writeAction, { wanted: wantedIdentity, existing: existing?.identity });
+    const identity = keepIdentity ? existing?.identity : settleIdentity(azure, wantedIdentity, existing?.identity);
     const group: StoredActionGroup = {
       subscriptionId: existing?.subscriptionId ?? path.subscriptionId,
       resourceGroup: existing?.resourceGroup ?? path.resourceGroup ?? '',
@@ -129,11 +125,13 @@ export const actionGroups = (azure: Azure): ResourceProvider => {
       },
       PUT: (request) => {
         const wanted = checkedBody(schemas.actionGroup, request.body);
+        checkAssignable(azure, request, writeAction, wanted.identity);
         return store(request, wanted, groups.get(idKey(request.path.id)), false);
       },
       PATCH: (request) => {
         const existing = find(request);
         const change = checkedBody(schemas.actionGroupPatch, request.body);
+        checkAssignable(azure, request, writeAction, change.identity);
         const properties = { ...existing.body.properties, ...change.properties };
         return store(request, { ...existing.body, ...change, properties }, existing, change.identity === undefined);
       },

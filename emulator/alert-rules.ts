@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ruleFault } from './alert-rule-limits.ts';
 import { badRequest, linkedAuthorizationFailed, locationConflict, resourceNotFound } from './errors.ts';
 import type { Answer } from './http.ts';
-import { dropIdentity, identityToWire, settleIdentity, type IdentityBody, type StoredIdentity } from './identity.ts';
+import { checkAssignable, dropIdentity, identityToWire, settleIdentity, type IdentityBody, type StoredIdentity } from './identity.ts';
 import { below, page } from './page.ts';
 import { may, type ArmRequest, type Azure, type ResourceProvider, type WireResource } from './provider.ts';
 import { idKey, lastSegment, whereIs } from './resource-id.ts';
@@ -155,7 +155,7 @@ export const alertRules = (azure: Azure): ResourceProvider => {
     checkScope(azure, wanted.properties, existing);
 
     const { identity: wantedIdentity, ...body } = wanted;
-    const identity = settleIdentity(azure, request, writeAction, { wanted: wantedIdentity, existing: existing?.identity });
+    const identity = settleIdentity(azure, wantedIdentity, existing?.identity);
     const now = { by: authorOf(caller), at: azure.clock() };
     const rule: StoredAlertRule = {
       subscriptionId: existing?.subscriptionId ?? path.subscriptionId,
@@ -183,11 +183,13 @@ export const alertRules = (azure: Azure): ResourceProvider => {
       },
       PUT: (request) => {
         const wanted = checkedBody(schemas.alertRule, request.body);
+        checkAssignable(azure, request, writeAction, wanted.identity);
         return store(request, wanted, rules.get(idKey(request.path.id)));
       },
       PATCH: (request) => {
         const existing = find(request);
         const { properties, identity, ...change } = checkedBody(schemas.alertRulePatch, request.body);
+        checkAssignable(azure, request, writeAction, identity);
         const kept = identity ?? identityAsSent(existing.identity);
         const wanted: RuleBody = {
           ...existing.body,

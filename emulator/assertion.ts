@@ -3,12 +3,12 @@ import { createLocalJWKSet, decodeJwt, errors, jwtVerify, type JSONWebKeySet } f
 import { Agent, fetch } from 'undici';
 
 /** Why an issuer's signing keys could not be had. */
-export class IssuerUnreachableError extends Error {
+class IssuerUnreachableError extends Error {
   override readonly name = 'IssuerUnreachableError' as const;
 }
 
 /** Why an assertion is refused, when its claims fit a federated credential. */
-export type AssertionFault = 'unreachable' | 'signature' | { readonly notBefore: Date; readonly expires: Date };
+type AssertionFault = 'unreachable' | 'signature' | { readonly notBefore: Date; readonly expires: Date };
 
 /** What the caller claims to be; unverified. */
 export interface AssertionClaims {

@@ -17,7 +17,7 @@ export interface Grant {
 }
 
 /** Reader, the role that an alert rule's identity needs. */
-export const readerRoleId = 'acdd72a7-3385-48ef-bd42-f606fba81ae7';
+const readerRoleId = 'acdd72a7-3385-48ef-bd42-f606fba81ae7';
 
 /**
  * The built-in roles that matter here, with their published GUIDs and actions. Left out: actions of services that the emulator doesn't

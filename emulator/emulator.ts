@@ -33,7 +33,7 @@ export interface EmulatorOptions extends Partial<Settings> {
 }
 
 /** A role assignment, and whether it came from the world or through the handle rather than from a PUT. */
-export interface SeededResource extends WireResource {
+interface SeededResource extends WireResource {
   readonly isSeed: boolean;
 }
 
@@ -160,7 +160,7 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     const { answer: plain, caller, path, type, operation, apiVersion, requestBody } = await gateway(incoming);
     const about = { type, subscriptionId: path?.subscriptionId, principalId: caller?.objectId };
     const name = path?.isCollection === false ? path.names.at(-1) : undefined;
-    const bodies = { requestBody, responseBody: plain.body };
+    const bodies = settings.journalBodies ? { requestBody, responseBody: plain.body } : {};
     note(incoming, plain, { kind: 'arm', ...about, operation, name, apiVersion, errorCode: errorCodeOf(plain), ...bodies });
     return { ...plain, headers: { ...headersOf({ method: incoming.method, status: plain.status, ...about }), ...plain.headers } };
   };

@@ -88,7 +88,7 @@ const matchingCredential = (application: Application, claims: AssertionClaims, g
   const all = application.federatedCredentials;
   const ofIssuer = all.filter((credential) => credential.issuer === issuer);
   const ofSubject = ofIssuer.filter((credential) => credential.subject === subject);
-  const match = ofSubject.find((credential) => audiences.length === 1 && credential.audience === audience);
+  const match = ofSubject.find((credential) => audiences.length === 1 && audiences[0] === credential.audience);
   if (match !== undefined) return match;
   // The older form names no part; the newer ones came later and are what Entra answers by now.
   if (general || all.length === 0) {

@@ -20,10 +20,12 @@ export interface StoredIdentity {
 
 const assignAction = 'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action';
 
-/** Refuses a request that hands out an identity which the caller may not assign (403), or which doesn't exist (400). */
-const checkUserAssigned = (azure: Azure, request: ArmRequest, writeAction: string, ids: readonly string[]): void => {
+const userAssignedIn = (identity: IdentityBody | null | undefined): string[] => Object.keys(identity?.userAssignedIdentities ?? {});
+
+/** Refuses a request that hands out a user-assigned identity which the caller may not assign (403), or which doesn't exist (400). */
+export const checkAssignable = (azure: Azure, request: ArmRequest, writeAction: string, sent: IdentityBody | null | undefined): void => {
   const { objectId } = request.caller;
-  for (const id of ids) {
+  for (const id of userAssignedIn(sent)) {
     if (!may(azure, objectId, assignAction, id)) {
       throw linkedAuthorizationFailed({
         objectId,
@@ -50,13 +52,10 @@ const checkUserAssigned = (azure: Azure, request: ArmRequest, writeAction: strin
  */
 export const settleIdentity = (
   azure: Azure,
-  request: ArmRequest,
-  writeAction: string,
-  change: { wanted: IdentityBody | null | undefined; existing: StoredIdentity | undefined },
+  wanted: IdentityBody | null | undefined,
+  existing: StoredIdentity | undefined,
 ): StoredIdentity | undefined => {
-  const { wanted, existing } = change;
-  const userAssigned = Object.keys(wanted?.userAssignedIdentities ?? {});
-  checkUserAssigned(azure, request, writeAction, userAssigned);
+  const userAssigned = userAssignedIn(wanted);
   if (wanted === undefined || wanted === null) {
     dropIdentity(azure, existing);
     return undefined;

@@ -30,7 +30,7 @@ export interface Call {
 const filterable = ['kind', 'method', 'type', 'operation', 'subscriptionId', 'name', 'status', 'errorCode', 'principalId'] as const;
 
 /** Every given field must be equal, texts without regard to case. */
-export type CallFilter = Partial<Pick<Call, (typeof filterable)[number]>>;
+type CallFilter = Partial<Pick<Call, (typeof filterable)[number]>>;
 
 /** What was asked and answered, oldest first. */
 export interface Journal {

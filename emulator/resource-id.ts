@@ -16,7 +16,7 @@ export interface ArmPath {
 const same = (left: string | undefined, right: string): boolean => left?.toLowerCase() === right.toLowerCase();
 
 /** The decoded segments of a path; repeated and trailing slashes count as one and none. Throws a `URIError` for a broken `%` sequence. */
-export const segmentsOf = (path: string): string[] =>
+const segmentsOf = (path: string): string[] =>
   path
     .split('/')
     .filter((segment) => segment !== '')

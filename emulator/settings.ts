@@ -22,6 +22,8 @@ export interface Settings {
   readonly flatActionGroupErrors: boolean;
   /** The journal keeps at least so many of the newest calls. Default 200,000. */
   readonly journalLimit: number;
+  /** Whether the journal keeps the bodies of requests and answers; off saves memory in long runs. Default true. */
+  readonly journalBodies: boolean;
 }
 
 /** The documented defaults. */
@@ -37,4 +39,5 @@ export const defaultSettings: Settings = {
   upperCaseActionGroupIds: true,
   flatActionGroupErrors: true,
   journalLimit: 200_000,
+  journalBodies: true,
 };

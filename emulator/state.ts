@@ -7,14 +7,14 @@ import { idKey, lastSegment } from './resource-id.ts';
 import type { Application, Cluster, ResourceGroup, World } from './world.ts';
 
 /** An object of the directory that roles can be assigned to. */
-export interface Principal {
+interface Principal {
   readonly objectId: string;
   /** Replication to the role service starts here; seeded principals have been there for ever. */
   readonly createdAt: Date;
 }
 
 /** A subscription and its resource groups, these by lower-cased name. */
-export interface Subscription {
+interface Subscription {
   readonly subscriptionId: string;
   readonly resourceGroups: Map<string, ResourceGroup>;
 }

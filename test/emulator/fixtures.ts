@@ -70,7 +70,7 @@ export interface Reply {
   readonly body: any;
 }
 
-export interface RequestOptions {
+interface RequestOptions {
   /** Client id to sign in as; null sends no token. Default: the owner. */
   readonly as?: string | null;
   readonly body?: unknown;

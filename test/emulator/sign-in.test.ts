@@ -100,6 +100,12 @@ describe('a good assertion', () => {
     expect(issuer.requests).toEqual(['/.well-known/openid-configuration', '/openid/v1/jwks']);
   });
 
+  it('may go to an authority whose address ends with a slash', async () => {
+    const answer = await ask(form(await issuer.sign()), `/${tokenPath}`);
+    expect(answer.status).toBe(200);
+    expect(emulator.journal.calls({ kind: 'token' })).toMatchObject([{ path: tokenPath }]);
+  });
+
   it('leaves no trace of a token in the journal', async () => {
     const assertion = await issuer.sign();
     const { body } = await ask(form(assertion));
