@@ -120,9 +120,7 @@ export const actionGroups = (azure: Azure): ResourceProvider => {
     placement: 'resourceGroup',
     verbs: {
       GET: (request) => ({ status: 200, body: actionGroupToWire(azure, find(request)) }),
-      LIST: (request) => {
-        return page(azure, request, below(groups, request.path.scope), (group) => actionGroupToWire(azure, group));
-      },
+      LIST: (request) => page(azure, request, below(groups, request.path.scope), (group) => actionGroupToWire(azure, group)),
       PUT: (request) => {
         const wanted = checkedBody(schemas.actionGroup, request.body);
         checkAssignable(azure, request, writeAction, wanted.identity);

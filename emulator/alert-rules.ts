@@ -8,7 +8,6 @@ import { may, type ArmRequest, type Azure, type ResourceProvider, type WireResou
 import { idKey, lastSegment, whereIs } from './resource-id.ts';
 import { checkedBody, schemas } from './schema.ts';
 import { withSevenDigits } from './time.ts';
-import type { Caller } from './tokens.ts';
 import { isClusterId } from './world.ts';
 
 /** The part of a rule's properties that the emulator itself reads; everything else goes through as it came. */
@@ -156,7 +155,7 @@ export const alertRules = (azure: Azure): ResourceProvider => {
 
     const { identity: wantedIdentity, ...body } = wanted;
     const identity = settleIdentity(azure, wantedIdentity, existing?.identity);
-    const now = { by: authorOf(caller), at: azure.clock() };
+    const now = { by: caller.clientId, at: azure.clock() };
     const rule: StoredAlertRule = {
       subscriptionId: existing?.subscriptionId ?? path.subscriptionId,
       resourceGroup: existing?.resourceGroup ?? path.resourceGroup ?? '',
@@ -178,9 +177,7 @@ export const alertRules = (azure: Azure): ResourceProvider => {
     placement: 'resourceGroup',
     verbs: {
       GET: (request) => ({ status: 200, body: alertRuleToWire(azure, find(request)) }),
-      LIST: (request) => {
-        return page(azure, request, below(rules, request.path.scope), (rule) => alertRuleToWire(azure, rule));
-      },
+      LIST: (request) => page(azure, request, below(rules, request.path.scope), (rule) => alertRuleToWire(azure, rule)),
       PUT: (request) => {
         const wanted = checkedBody(schemas.alertRule, request.body);
         checkAssignable(azure, request, writeAction, wanted.identity);
@@ -209,8 +206,6 @@ export const alertRules = (azure: Azure): ResourceProvider => {
     },
   };
 };
-
-const authorOf = ({ clientId }: Caller): string => clientId;
 
 const identityAsSent = (identity: StoredIdentity | undefined): IdentityBody | undefined =>
   identity && {

@@ -55,8 +55,8 @@ export interface Emulator {
   /** Deep copies, in the order of their ids. */
   readonly resources: () => Resources;
   /**
-   * An access token without signing in: a shortcut for people and tests that Azure doesn't have.
-   * @param options.audience default: Azure Resource Manager; @param options.expiresInSeconds default: an hour, may be negative.
+   * An access token without signing in: a shortcut for people and tests that Azure doesn't have. By default it is for Azure Resource
+   * Manager and good for an hour; `expiresInSeconds` may be negative. Throws when there is no such application.
    */
   readonly mintToken: (clientId: string, options?: { audience?: string; expiresInSeconds?: number }) => Promise<string>;
   readonly stop: () => Promise<void>;

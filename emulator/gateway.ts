@@ -61,8 +61,11 @@ const tokenRefusal = (fault: TokenFault, { state: { tenantId }, clock }: Azure, 
   return unauthorized(tenantId, 'InvalidAuthenticationTokenAudience', message);
 };
 
+const findProvider = (path: ArmPath, providers: readonly ResourceProvider[]): ResourceProvider | undefined =>
+  providers.find(({ type }) => type.toLowerCase() === path.type.toLowerCase());
+
 const providerOf = (path: ArmPath, providers: readonly ResourceProvider[]): ResourceProvider => {
-  const provider = providers.find(({ type }) => type.toLowerCase() === path.type.toLowerCase());
+  const provider = findProvider(path, providers);
   if (provider !== undefined) return provider;
   const [namespace = '', ...rest] = path.type.split('/');
   const isKnownNamespace = providers.some(({ type }) => type.split('/')[0]?.toLowerCase() === namespace.toLowerCase());
@@ -125,23 +128,23 @@ const parsedBody = ({ method, body }: Incoming): unknown => {
 
 /**
  * The gateway of Azure Resource Manager: everything that is checked before a resource provider sees a request. In this order: sign-in,
- * type, api-version, subscription, right, resource group, method, body. Requests outside `/subscriptions/…` are not answered.
+ * type, api-version, subscription, method, right, resource group, body. There is nothing outside `/subscriptions/…`.
  */
 export const createGateway =
   (azure: Azure, providers: readonly ResourceProvider[], tokens: Tokens, audiences: () => readonly string[]) =>
   async (incoming: Incoming): Promise<GatewayAnswer> => {
     let known: Omit<GatewayAnswer, 'answer'> = {};
     try {
-      const caller = await signedInCaller(incoming, azure, tokens, audiences());
-      known = { caller };
       const path = parseArmPath(incoming.path);
+      const verb = path && verbOf(incoming.method, path);
+      // Known before anything is refused, so that the journal can count refusals by what they were about.
+      if (path !== undefined) known = { path, type: findProvider(path, providers)?.type ?? path.type, operation: verb && operations[verb] };
+
+      const caller = await signedInCaller(incoming, azure, tokens, audiences());
+      known = { ...known, caller };
       if (path === undefined)
         throw new ArmError(404, { code: 'InvalidResource', message: `The emulator doesn't have '${incoming.path}'.` });
-      const verb = verbOf(incoming.method, path);
-      known = { ...known, path, type: path.type, operation: verb && operations[verb] };
-
       const provider = providerOf(path, providers);
-      known = { ...known, type: provider.type };
       const apiVersion = offeredVersion(incoming, provider);
       known = { ...known, apiVersion };
 

@@ -69,7 +69,9 @@ describe('sign-in', () => {
     const answer = await send('GET', clusterPath, { as: null, headers: await headers() });
     expect(answer).toMatchObject({ status: 401, body: { error: { code } } });
     expect(answer.headers['www-authenticate']).toMatch(/^Bearer authorization_uri=".*", error="invalid_token", error_description=".*"$/u);
-    expect(emulator.journal.calls()).toMatchObject([{ kind: 'arm', status: 401, errorCode: code }]);
+    expect(emulator.journal.calls()).toMatchObject([
+      { kind: 'arm', type: 'Microsoft.ContainerService/managedClusters', operation: 'read', name: 'prod', status: 401, errorCode: code },
+    ]);
   });
 
   it('a token expires when its hour is over', async () => {
