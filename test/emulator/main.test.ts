@@ -68,7 +68,7 @@ describe('the emulator alone', () => {
     expect((await get(path)).status).toBe(401);
 
     const journal = JSON.parse((await get('/_emulator/journal?method=GET&type=microsoft.containerservice/managedclusters')).text);
-    expect(journal).toMatchObject([{ status: 200 }, { status: 200 }]);
+    expect(journal).toMatchObject([{ status: 200 }, { status: 200 }, { status: 401 }]);
     expect(JSON.parse((await get('/_emulator/resources')).text)).toMatchObject({ actionGroups: [], alertRules: [] });
     expect((await get('/_emulator')).text).toContain('not part of Azure');
     expect((await get('/_emulator/nothing')).status).toBe(404);
