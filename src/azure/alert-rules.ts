@@ -60,6 +60,7 @@ export const fromAzure = (rule: ScheduledQueryRuleResource, id: string): Observe
     ...conditionFrom(rule.criteria?.allOf?.[0] ?? {}),
     // Azure's default is true; it doesn't echo what was not sent.
     autoMitigate: rule.autoMitigate ?? true,
+    muteMinutes: minutes(rule.muteActionsDuration ?? 'PT0M'),
     ...actionsFrom(rule.actions ?? {}),
     identityType: rule.identity?.type ?? 'None',
     tags: rule.tags ?? {},

@@ -25,6 +25,8 @@ export interface AlertRule {
   readonly dimensions: readonly { readonly name: string; readonly operator: string; readonly values: readonly string[] }[];
   readonly failingPeriods: readonly [minimum: number, outOf: number];
   readonly autoMitigate: boolean;
+  /** For how long Azure keeps silent after an alert. We never want that: a notice would be lost without a trace. */
+  readonly muteMinutes: number;
   readonly actionGroupIds: readonly string[];
   readonly customProperties: Readonly<Record<string, string>>;
   readonly emailSubject: string | undefined;
@@ -72,6 +74,7 @@ export const desiredAlertRule = (options: {
     dimensions: dimensionNames.map((name) => ({ name, operator: 'Include', values: ['*'] })),
     failingPeriods: [1, 1],
     autoMitigate: false,
+    muteMinutes: 0,
     actionGroupIds: options.actionGroupIds,
     customProperties: wanted.customProperties ?? {},
     emailSubject: wanted.emailSubject,

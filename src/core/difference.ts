@@ -57,6 +57,7 @@ const alertRuleFields = (rule: AlertRule): Fields => ({
     .toSorted()
     .join(', '),
   autoMitigate: String(rule.autoMitigate),
+  muteActionsDuration: `${rule.muteMinutes}m`,
   actionGroups: rule.actionGroupIds.map(comparableId).toSorted().join(', '),
   ...Object.fromEntries(Object.entries(rule.customProperties).map(([key, value]) => [`customProperties.${key}`, value])),
   ...(rule.emailSubject === undefined ? {} : { emailSubject: rule.emailSubject }),

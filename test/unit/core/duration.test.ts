@@ -52,6 +52,10 @@ describe('durations as Azure writes them', () => {
   });
 
   it('read back as the length they were written for', () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 100_000 }), (minutes) => expect(isoMinutes(toIso(minutes))).toBe(minutes)));
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 100_000 }), (minutes) => {
+        expect(isoMinutes(toIso(minutes))).toBe(minutes);
+      }),
+    );
   });
 });

@@ -65,7 +65,7 @@ describe('the query of the alert rule', () => {
           `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/${cluster.type}/${name}/`,
         );
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 
