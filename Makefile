@@ -1,7 +1,9 @@
 # The same words by hand and in CI. `make help` lists them.
 
 # The PATH before any make added to it.
-export OUTER_PATH ?= $(PATH)
+ifndef OUTER_PATH
+export OUTER_PATH := $(PATH)
+endif
 # The Node that the project pins stands before any other.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 installed := node_modules/.package-lock.json

@@ -56,7 +56,7 @@ const recipes: Readonly<Record<ToolName, Recipe>> = {
     package: '.',
     pinnedBy: 'go.etcd.io/etcd/server/v3',
     variables: () => ({}),
-    about: '1 minute',
+    about: '2 minutes',
     inAssets: true,
   },
   'kube-apiserver': {

@@ -3,15 +3,18 @@
  * kubelet (`pocket-kubelet.ts` plays one), no garbage collection, no end of a namespace's deletion, no aggregation of ClusterRoles.
  */
 import { createHash, createPublicKey, generateKeyPair, randomBytes, randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Agent, request as send } from 'undici';
 import { stringify } from 'yaml';
 import { provideTools } from '../../tools/provide.ts';
+import { type AuditEvent, type AuditFilter, auditPolicy, auditReader, selects } from './audit-log.ts';
 import { type LocalProcess, type Result, removeDirectory, run, startProcess, temporaryDirectory } from './process.ts';
 import { waitFor } from './wait.ts';
+
+export type { AuditEvent } from './audit-log.ts';
 
 export interface Answer<Body> {
   readonly status: number;
@@ -27,31 +30,6 @@ export interface RequestOptions {
   readonly contentType?: string;
   /** Whose bearer token; default: the administrator's. An empty one means an anonymous request. */
   readonly token?: string;
-}
-
-/** One finished request, as the API server's audit log has it. A watch appears when it ends. */
-export interface AuditEvent {
-  /** `system:serviceaccount:<namespace>:<name>`, `admin`, `pocket-kubelet`, `system:anonymous`, … */
-  readonly user: string;
-  /** Kubernetes' verb (`get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, …), for other paths the HTTP method in small letters. */
-  readonly verb: string;
-  readonly uri: string;
-  readonly status: number;
-  readonly userAgent: string;
-  /** When the API server got it, milliseconds since 1970. */
-  readonly receivedAt: number;
-  readonly group?: string;
-  readonly resource?: string;
-  readonly subresource?: string;
-  readonly namespace?: string;
-  readonly name?: string;
-}
-
-export interface AuditFilter {
-  readonly user?: string;
-  readonly verbs?: readonly string[];
-  /** Only what the API server got at or after this time, milliseconds since 1970. */
-  readonly since?: number;
 }
 
 export interface TokenOptions {
@@ -115,14 +93,6 @@ export interface ControlPlane {
   /** Ends both programs and removes the directory. */
   stop(): Promise<void>;
 }
-
-const auditPolicy = {
-  apiVersion: 'audit.k8s.io/v1',
-  kind: 'Policy',
-  omitStages: ['RequestReceived', 'ResponseStarted'],
-  // The API server talks a lot to itself while it starts.
-  rules: [{ level: 'None', users: ['system:apiserver'] }, { level: 'Metadata' }],
-};
 
 /** Lets anyone read issuer and keys, which is what makes a cluster's issuer one that Entra can trust. */
 const publicIssuer = {
@@ -261,67 +231,6 @@ const startApiServer = async (program: string, files: Files, port: number): Prom
     cwd: files.directory,
     logFile: join(files.directory, 'kube-apiserver.log'),
   });
-};
-
-interface RawAuditEvent {
-  readonly user: { readonly username?: string };
-  readonly verb: string;
-  readonly requestURI: string;
-  readonly requestReceivedTimestamp: string;
-  readonly userAgent?: string;
-  readonly responseStatus?: { readonly code?: number };
-  readonly objectRef?: {
-    readonly apiGroup?: string;
-    readonly resource?: string;
-    readonly subresource?: string;
-    readonly namespace?: string;
-    readonly name?: string;
-  };
-}
-
-const toAuditEvent = (line: string): AuditEvent => {
-  const raw: RawAuditEvent = JSON.parse(line);
-  const { apiGroup, ...reference } = raw.objectRef ?? {};
-  return {
-    user: raw.user.username ?? '',
-    verb: raw.verb,
-    uri: raw.requestURI,
-    status: raw.responseStatus?.code ?? 0,
-    userAgent: raw.userAgent ?? '',
-    receivedAt: Date.parse(raw.requestReceivedTimestamp),
-    ...(apiGroup !== undefined && { group: apiGroup }),
-    ...(reference.resource !== undefined && { resource: reference.resource }),
-    ...(reference.subresource !== undefined && { subresource: reference.subresource }),
-    ...(reference.namespace !== undefined && { namespace: reference.namespace }),
-    ...(reference.name !== undefined && { name: reference.name }),
-  };
-};
-
-/** Gives back all events of the log so far; reads only what is new since the last call. */
-const auditReader = (file: string): (() => Promise<readonly AuditEvent[]>) => {
-  const events: AuditEvent[] = [];
-  let offset = 0;
-  let reading: Promise<void> = Promise.resolve();
-  const readOn = async (): Promise<void> => {
-    const handle = await open(file, 'r');
-    try {
-      const { size } = await handle.stat();
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - offset), 0, size - offset, offset);
-      // The last line may be half written.
-      const complete = buffer.subarray(0, bytesRead).lastIndexOf('\n') + 1;
-      offset += complete;
-      const lines = buffer.toString('utf8', 0, complete).split('\n').filter(Boolean);
-      for (const line of lines) events.push(toAuditEvent(line));
-    } finally {
-      await handle.close();
-    }
-  };
-  return async () => {
-    // One reader at a time, since they share the offset.
-    reading = reading.then(readOn, readOn);
-    await reading;
-    return events;
-  };
 };
 
 type Client = <Body = unknown>(method: Method, path: string, options?: RequestOptions) => Promise<Answer<Body>>;
@@ -478,13 +387,7 @@ const assemble = async (directory: string, running: { etcd?: LocalProcess; apiSe
         const all = await readAudit();
         return all.some(({ uri }) => uri === fence) && all;
       });
-      return events.filter(
-        ({ user, verb, uri, receivedAt }) =>
-          !uri.startsWith('/version?fence=') &&
-          (filter.user === undefined || user === filter.user) &&
-          (filter.verbs === undefined || filter.verbs.includes(verb)) &&
-          (filter.since === undefined || receivedAt >= filter.since),
-      );
+      return events.filter((event) => !event.uri.startsWith('/version?fence=') && selects(filter, event));
     },
 
     serviceAccountToken: async (namespace, name, options = {}) => {

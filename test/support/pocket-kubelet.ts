@@ -10,11 +10,13 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ControlPlane, Method } from './control-plane.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { ApiError, apiOf, contentsFor, metaOf } from './pod/api.ts';
+import { type Problem, changedStatus } from './pod/deployment-status.ts';
 import { type PodProcess, type RunningPod, refuseImpossible, runPod } from './pod/run.ts';
-import { type PodFacts, Refusal, azureAudience, fieldValue, injectWorkloadIdentity } from './pod/spec.ts';
-import type { Condition, Deployment, DeploymentCounts, Meta, Pod, PodTemplate, ServiceAccount } from './pod/types.ts';
-import type { Contents, TokenRequest } from './pod/volumes.ts';
+import { type PodFacts, Refusal, azureAudience, injectWorkloadIdentity } from './pod/spec.ts';
+import type { Deployment, Pod, PodTemplate, ServiceAccount } from './pod/types.ts';
+import type { TokenRequest } from './pod/volumes.ts';
 import { removeDirectory, temporaryDirectory } from './process.ts';
 import { waitFor } from './wait.ts';
 
@@ -52,71 +54,7 @@ export interface PocketKubelet {
 /** How often Deployments and pods are listed, milliseconds. */
 const intervalMs = 200;
 
-class ApiError extends Error {
-  override readonly name = 'ApiError' as const;
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
-interface Api {
-  /** @throws ApiError for any status from 300 */
-  call<Body>(method: Method, path: string, body?: unknown): Promise<Body>;
-  /** Like a GET by `call`, but `undefined` for an object that isn't there. */
-  find<Body>(path: string): Promise<Body | undefined>;
-}
-
-const apiOf = (plane: ControlPlane): Api => {
-  const call: Api['call'] = async <Body>(method: Method, path: string, body?: unknown): Promise<Body> => {
-    const answer = await plane.request<Body>(method, path, { token: plane.kubeletToken, ...(body !== undefined && { body }) });
-    if (answer.status < 300) return answer.body;
-    throw new ApiError(answer.status, `${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
-  };
-  const find: Api['find'] = async <Body>(path: string) =>
-    call<Body>('GET', path).catch((error: unknown) => {
-      if (error instanceof ApiError && error.status === 404) return undefined;
-      throw error;
-    });
-  return { call, find };
-};
-
-/** Objects as they come from the API have these. */
-const metaOf = ({ metadata }: { readonly metadata?: Meta }): { name: string; namespace: string; uid: string } => {
-  const { name, namespace, uid } = metadata ?? {};
-  if (name === undefined || namespace === undefined || uid === undefined) throw new Error('an object without name, namespace or uid');
-  return { name, namespace, uid };
-};
-
 const hashOf = (template: PodTemplate): string => createHash('sha256').update(JSON.stringify(template)).digest('hex').slice(0, 10);
-
-/** A ConfigMap or a Secret. */
-interface StoredData {
-  readonly data?: Readonly<Record<string, string>>;
-  readonly binaryData?: Readonly<Record<string, string>>;
-}
-
-const decoded = (data: Readonly<Record<string, string>> | undefined): Record<string, Buffer> =>
-  Object.fromEntries(Object.entries(data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')]));
-
-const contentsFor = (api: Api, facts: PodFacts, ca: string): Contents => {
-  const core = `/api/v1/namespaces/${facts.namespace}`;
-  return {
-    configMap: async (name) => {
-      const found = await api.find<StoredData>(`${core}/configmaps/${name}`);
-      // A controller puts this one into every namespace of a whole cluster.
-      if (!found) return name === 'kube-root-ca.crt' ? { 'ca.crt': Buffer.from(ca) } : undefined;
-      const texts = Object.entries(found.data ?? {}).map(([key, value]): [string, Buffer] => [key, Buffer.from(value)]);
-      return { ...decoded(found.binaryData), ...Object.fromEntries(texts) };
-    },
-    secret: async (name) => {
-      const found = await api.find<StoredData>(`${core}/secrets/${name}`);
-      return found && decoded(found.data);
-    },
-    field: (fieldPath) => fieldValue(fieldPath, facts),
-  };
-};
 
 /** A pod that runs here, with what the Deployment's part needs to know of it. */
 interface Tracked {
@@ -130,46 +68,6 @@ interface Tracked {
   written: string;
   retired?: Promise<void>;
 }
-
-interface Problem {
-  readonly hash: string;
-  readonly message: string;
-  /** Only another template helps. */
-  readonly final: boolean;
-}
-
-/** The conditions of a Deployment, by which kubectl, Helm and Argo CD tell how it is doing. */
-const deploymentConditions = (
-  before: readonly Condition[],
-  facts: { readonly available: boolean; readonly complete: boolean; readonly problem: Problem | undefined },
-): readonly Condition[] => {
-  const now = new Date().toISOString();
-  const { available, complete, problem } = facts;
-  const condition = (type: string, status: 'True' | 'False', reason: string, message: string): Condition => {
-    const old = before.find((each) => each.type === type);
-    const isSame = old?.status === status && old.reason === reason && old.message === message;
-    if (isSame) return old;
-    return {
-      type,
-      status,
-      reason,
-      message,
-      lastUpdateTime: now,
-      lastTransitionTime: old?.status === status ? old.lastTransitionTime : now,
-    };
-  };
-  const conditions = [
-    available
-      ? condition('Available', 'True', 'MinimumReplicasAvailable', 'Deployment has minimum availability.')
-      : condition('Available', 'False', 'MinimumReplicasUnavailable', 'Deployment does not have minimum availability.'),
-  ];
-  // A template that can't be run here will never progress: nobody shall wait for it.
-  if (problem?.final) conditions.push(condition('Progressing', 'False', 'ProgressDeadlineExceeded', problem.message));
-  else if (complete) conditions.push(condition('Progressing', 'True', 'NewReplicaSetAvailable', 'All pods of the template are available.'));
-  else conditions.push(condition('Progressing', 'True', 'ReplicaSetUpdated', 'Pods of the template are being started.'));
-  if (problem) conditions.push(condition('ReplicaFailure', 'True', 'FailedCreate', problem.message));
-  return conditions;
-};
 
 /** Starts a pocket kubelet; it and its pods end with `stop`, or with the calling process, however that ends. */
 export const startPocketKubelet = (plane: ControlPlane, options: PocketKubeletOptions = {}): PocketKubelet => {
@@ -329,30 +227,14 @@ export const startPocketKubelet = (plane: ControlPlane, options: PocketKubeletOp
   const writeDeploymentStatus = async (deployment: Deployment): Promise<void> => {
     const { name, namespace, uid } = metaOf(deployment);
     const hash = hashOf(deployment.spec?.template ?? {});
-    const wanted = deployment.spec?.replicas ?? 1;
     const own = [...tracked.values()].filter((item) => item.deployment === uid && !item.retired);
-    const updated = own.filter((item) => item.hash === hash).length;
-    const ready = own.filter((item) => item.pod.process.ready).length;
-    const counts: DeploymentCounts = {
-      observedGeneration: deployment.metadata?.generation ?? 0,
+    const status = changedStatus(deployment, {
       replicas: own.length,
-      updatedReplicas: updated,
-      readyReplicas: ready,
-      availableReplicas: ready,
-      unavailableReplicas: Math.max(0, wanted - ready),
-    };
-    const conditions = deploymentConditions(deployment.status?.conditions ?? [], {
-      available: ready >= wanted,
-      complete: ready >= wanted && updated === wanted && own.length === wanted,
+      updated: own.filter((item) => item.hash === hash).length,
+      ready: own.filter((item) => item.pod.process.ready).length,
       problem: problems.get(uid),
     });
-    const before: Readonly<Record<string, unknown>> = { ...deployment.status };
-    const isSame =
-      // The API server leaves out what is 0.
-      Object.entries(counts).every(([field, count]) => (before[field] ?? 0) === count) &&
-      JSON.stringify(deployment.status?.conditions ?? []) === JSON.stringify(conditions);
-    if (isSame) return;
-    await api.call('PATCH', `/apis/apps/v1/namespaces/${namespace}/deployments/${name}/status`, { status: { ...counts, conditions } });
+    if (status) await api.call('PATCH', `/apis/apps/v1/namespaces/${namespace}/deployments/${name}/status`, { status });
   };
 
   const writePodStatus = async (item: Tracked): Promise<void> => {

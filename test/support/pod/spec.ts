@@ -79,7 +79,10 @@ export const fieldValue = (fieldPath: string, facts: PodFacts): string => {
 
 /** Kubernetes' `$(NAME)`: an unknown name stays as it is written, and `$$` is an escaped `$`. */
 export const expand = (text: string, variables: Readonly<Record<string, string>>): string =>
-  text.replaceAll(/\$\$|\$\(([^)]*)\)/g, (match, name: string | undefined) => (name === undefined ? '$' : (variables[name] ?? match)));
+  text.replaceAll(/\$\$|\$\(([^)]*)\)/g, (match, name: string | undefined) => {
+    if (name === undefined) return '$';
+    return Object.hasOwn(variables, name) ? (variables[name] ?? match) : match;
+  });
 
 /**
  * The variables that a container asks for. A value that is a path below a mount becomes the local path of the same file, since a process
@@ -111,7 +114,7 @@ export const commandLine = (
   files: Readonly<Record<string, string>>,
 ): readonly [program: string, ...args: string[]] => {
   const command = (container.command ?? []).map((word) => expand(word, variables));
-  const missing = command.find((word, index) => !(word in files) && (word.startsWith('/') || (index === 0 && word !== 'node')));
+  const missing = command.find((word, index) => !Object.hasOwn(files, word) && (word.startsWith('/') || (index === 0 && word !== 'node')));
   if (missing !== undefined) throw new Refusal(`no local file stands for ${missing} of the image: name it in the option "files"`);
   const [program, ...rest] = [...command, ...(container.args ?? []).map((word) => expand(word, variables))];
   if (program === undefined) throw new Refusal(`container ${container.name} has no command, and no image is here to take one from`);
