@@ -42,6 +42,9 @@ try {
     AZURE_AUTHORITY_HOST: emulator.url,
     AZURE_RESOURCE_MANAGER_ENDPOINT: emulator.url,
     NODE_EXTRA_CA_CERTS: ca,
+    // As the chart's Deployment sets them.
+    NODE_OPTIONS: '--max-semi-space-size=1',
+    MALLOC_ARENA_MAX: '2',
   };
 
   const readyMilliseconds: number[] = [];

@@ -9,8 +9,8 @@ const version = typeof AKS_NOTIFIER_VERSION === 'string' ? AKS_NOTIFIER_VERSION 
 
 /** Runs under way get this long to finish; then they are broken off. */
 const drainMilliseconds = 10_000;
-/** Behind everything else: a stop that hangs must not outlive the pod's grace period. */
-const hardStopMilliseconds = 20_000;
+/** Behind everything else: a stop that hangs must not outlive the pod's grace period of 20 s. */
+const hardStopMilliseconds = 15_000;
 
 const refuse = (mistakes: readonly string[]): never => {
   process.stderr.write(`aks-notifier can't start:\n${mistakes.map((mistake) => `- ${mistake}\n`).join('')}`);

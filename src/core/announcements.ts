@@ -25,7 +25,7 @@ const short = (value: string): string => {
 };
 
 /** `severity: 3 → 1; enabled: false → true`, long values cut. Addresses of webhooks are left out: they often hold a key. */
-export const describe = (differences: readonly Difference[]): string =>
+const describe = (differences: readonly Difference[]): string =>
   differences
     .map(({ field, is, should }) =>
       field.startsWith('receivers.webhook[') && !field.endsWith('useCommonAlertSchema')

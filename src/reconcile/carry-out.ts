@@ -94,7 +94,8 @@ const begin = async (run: Run, cluster: ResourceId, place: Place): Promise<void>
 /** Reads the cluster, or takes what is known of it; says whether Azure will announce anything. Returns the rule's location. */
 const readCluster = async (run: Run): Promise<string> => {
   const { spec, metadata, status } = run.object;
-  const asked = metadata.annotations?.[reconcileAnnotation] !== status?.lastHandledReconcileAt;
+  const request = metadata.annotations?.[reconcileAnnotation];
+  const asked = request !== undefined && request !== status?.lastHandledReconcileAt;
   const isNew = status?.observedGeneration !== metadata.generation;
   const maximumAge = asked ? freshness.asked : isNew ? freshness.newSpec : freshness.regular;
   const types = spec.upgradeTypes ?? upgradeTypes;

@@ -125,7 +125,7 @@ describe('a live object', () => {
     expect(armWrites().map(({ method, type }) => `${method} ${type}`)).toEqual(['DELETE Microsoft.Authorization/roleAssignments']);
     const after = inAzure(namespace);
     expect(after.assignments.map(({ id }) => id)).toEqual(
-      before.assignments.map(({ id }) => id).filter((id) => String(id).includes('resourceGroups')),
+      before.assignments.map(({ id }) => id).filter((id) => id.includes('resourceGroups')),
     );
     expect({ ...after, assignments: [] }).toEqual({ ...before, assignments: [] });
     await remove(namespace);

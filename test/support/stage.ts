@@ -10,7 +10,7 @@ import { waitFor } from './wait.ts';
 export const operatorNamespace = 'aks-notifier-system';
 export const operatorUser = `system:serviceaccount:${operatorNamespace}:aks-notifier`;
 
-export const subscriptionId = '00000000-0000-4000-8000-00000000000a';
+const subscriptionId = '00000000-0000-4000-8000-00000000000a';
 export const tenantId = '72f988bf-86f1-41af-91ab-2d7cd011db47';
 export const clientId = '6a4c1f2e-9d3b-4e57-8c20-5b7d9e1f3a64';
 const objectId = 'd1c2b3a4-5f6e-4789-9abc-def012345678';
@@ -18,7 +18,7 @@ const operatorRoleId = '5e9f7a1c-2b3d-4c4e-8f60-718293a4b5c6';
 const roleBasedAccessControlAdministrator = 'f58310d9-a9f6-439a-9e8d-f62e7b41a168';
 
 /** The id of a cluster in the world's resource group `shop`. */
-export const clusterId = (name: string): string =>
+const clusterId = (name: string): string =>
   `/subscriptions/${subscriptionId}/resourceGroups/shop/providers/Microsoft.ContainerService/managedClusters/${name}`;
 
 /** What the chart's documentation asks to be granted, and not an action more. */
@@ -39,7 +39,7 @@ const weekly = (dayOfWeek: string) => ({
 });
 
 /** One subscription, two resource groups, two clusters with similar names, and the operator's identity, which trusts `issuer`. */
-export const exampleWorld = (issuer: string): World => ({
+const exampleWorld = (issuer: string): World => ({
   tenantId,
   applications: [
     {
