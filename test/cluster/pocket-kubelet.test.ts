@@ -42,6 +42,8 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
+/** Ready means that it listens, and so that it can be told to end. */
+const readinessProbe = { httpGet: { path: '/ready', port: 8080 } };
 const podIp = { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } };
 
 /** A Deployment of the program. What is given replaces what it has by default. */
@@ -62,7 +64,9 @@ const deployment = (changes: {
       spec: {
         serviceAccountName: 'web',
         terminationGracePeriodSeconds: 5,
-        containers: [{ name: 'main', image: 'none', command: ['node', '/app/web.mjs'], env: [podIp], ...changes.container }],
+        containers: [
+          { name: 'main', image: 'none', command: ['node', '/app/web.mjs'], env: [podIp], readinessProbe, ...changes.container },
+        ],
         ...changes.pod,
       },
     },
@@ -262,8 +266,8 @@ describe('the pocket kubelet', () => {
 
   it('takes a pod for ready when its probe says so, and only as long', async () => {
     start();
-    const readinessProbe = { httpGet: { path: '/ready', port: 'http' }, periodSeconds: 1, failureThreshold: 1 };
-    await apply(deployment({ container: { ports: [{ name: 'http', containerPort: 8080 }], readinessProbe } }));
+    const quick = { httpGet: { path: '/ready', port: 'http' }, periodSeconds: 1, failureThreshold: 1 };
+    await apply(deployment({ container: { ports: [{ name: 'http', containerPort: 8080 }], readinessProbe: quick } }));
     const pod = await kubelet.waitForPod();
     expect(await rolledOut()).toMatchObject({ code: 0 });
 
