@@ -65,7 +65,8 @@ const conditionsAt = (
   generation: number,
   now: Date,
 ): readonly Condition[] => {
-  const said = setConditions(before, [...untouched(before, parts), ...draft.claims], generation, now);
+  const unsaid = parts.filter((type) => !draft.claims.some((claim) => claim.type === type));
+  const said = setConditions(before, [...untouched(before, unsaid), ...draft.claims], generation, now);
   const set = (base: readonly Condition[], ...claims: readonly Claim[]): readonly Condition[] =>
     setConditions(base, claims, generation, now);
   switch (outcome.kind) {
