@@ -108,7 +108,10 @@ export const startStage = async (options: StageOptions = {}): Promise<Stage> => 
   const controlPlane = await startControlPlane();
   const started: (() => Promise<void>)[] = [() => controlPlane.stop()];
   const stop = async (): Promise<void> => {
-    for (const end of started.toReversed()) await end();
+    // One that fails to stop must not keep the others alive.
+    const failures: unknown[] = [];
+    for (const end of started.toReversed()) await end().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   };
   try {
     const emulator = await startEmulator({
