@@ -30,6 +30,12 @@ const denied: Answer['sentence'] = (text) => {
     : `The operator's identity lacks a right. Azure says: ${text}`;
 };
 
+const notRegistered: Answer = {
+  reason: 'ProviderNotRegistered',
+  stalls: 'afterTenMinutes',
+  sentence: says('Register the provider: az provider register --namespace Microsoft.Insights.'),
+};
+
 /**
  * ARM's error codes, by what they mean for us. Sources: Azure's troubleshooting pages for Resource Manager, RBAC and Monitor, and
  * the error classifier of Azure Service Operator; unlike there, no code is final.
@@ -79,11 +85,10 @@ const byCode: Readonly<Record<string, Answer>> = {
     stalls: 'atOnce',
     sentence: says('The subscription has no room for another role assignment: remove unused ones.'),
   },
-  MissingSubscriptionRegistration: {
-    reason: 'ProviderNotRegistered',
-    stalls: 'afterTenMinutes',
-    sentence: says('Register the provider: az provider register --namespace Microsoft.Insights.'),
-  },
+  MissingSubscriptionRegistration: notRegistered,
+  MissingRegistrationForLocation: notRegistered,
+  SubscriptionNotRegistered: notRegistered,
+  InvalidSubscriptionRegistrationState: notRegistered,
   AnotherOperationInProgress: { reason: 'Busy', stalls: 'never', sentence: says('Somebody else is changing it.') },
   Conflict: { reason: 'Busy', stalls: 'never', sentence: says('Somebody else is changing it.') },
   ResourceQuotaExceeded: { reason: 'QuotaExceeded', stalls: 'atOnce', sentence: says('A quota is used up.') },
@@ -124,9 +129,9 @@ const answerTo = ({ status, code, message }: AzureError): Answer => {
       stalls: 'afterTenMinutes',
       sentence: says("A condition on the operator's role assignment forbids it: it must allow Reader for service principals."),
     };
-  if (code === 'Conflict' && /not registered/i.test(message)) return byCode['MissingSubscriptionRegistration'] ?? unknown;
+  if (code === 'Conflict' && /not registered/i.test(message)) return notRegistered;
   if (/hash conflict/i.test(message)) return { reason: 'RoleAssignmentPending', stalls: 'never', sentence: says('Trying again.') };
-  const known = byCode[code];
+  const known = Object.hasOwn(byCode, code) ? byCode[code] : undefined;
   if (known) return known;
   if (status === undefined || status === 408 || status >= 500 || code === 'PARSE_ERROR') return unavailable;
   if (status === 401) return unauthorized;
@@ -145,7 +150,9 @@ export const steadyText = (text: string): string => {
   const steady = text
     .replaceAll(/\b(?:Activity|Correlation|Trace|Request|Tracking)[ -]?ID:?\s*'?[0-9a-f-]{8,}'?\.?/gi, '')
     .replaceAll(/\bTimestamp:?\s*\d{4}-\d\d-\d\d[ T][\d:.]+Z?\.?/gi, '')
-    .replaceAll(/(https?:\/\/[^\s?'"]+)\?[^\s'"]*/g, '$1')
+    .replaceAll(/\b\d{4}-\d\d-\d\d[ T]\d\d:[\d:.]+Z?/g, '…')
+    .replaceAll(/\b\d{1,2}\/\d{1,2}\/\d{4} \d{1,2}:[\d:]+(?: [AP]M)?/g, '…')
+    .replaceAll(/(https?:\/\/[^\s?#]*)[?#]\S*/gi, '$1')
     .replaceAll(/\s+/g, ' ')
     .trim();
   return steady.length > messageLimit ? `${steady.slice(0, messageLimit - 1)}…` : steady;
@@ -153,17 +160,20 @@ export const steadyText = (text: string): string => {
 
 /** A wait that Azure asked for without saying how long. */
 const unnamedWaitSeconds = 30;
+/** "At once" is no wait: a busy service that says so would be asked again in the same millisecond. */
+const leastWaitSeconds = 1;
+const waited = (seconds: number): Retry => ({ kind: 'after', seconds: Math.max(seconds, leastWaitSeconds) });
 
 /** What one failed call means, for the condition and for the queue. `doing` says what was being tried: `create the alert rule`. */
 export const explain = (error: AzureError, doing: string, cause: unknown): ReconcileError => {
   if (error.status === 429)
     return new ReconcileError('Throttled', `Could not ${doing}: Azure asks to wait before the next call of this kind.`, {
-      retry: { kind: 'after', seconds: error.retryAfterSeconds ?? unnamedWaitSeconds },
+      retry: waited(error.retryAfterSeconds ?? unnamedWaitSeconds),
       cause,
     });
   const { reason, stalls, sentence } = answerTo(error);
   const retry: Retry | undefined =
-    error.status === 503 && error.retryAfterSeconds !== undefined ? { kind: 'after', seconds: error.retryAfterSeconds } : undefined;
+    error.status === 503 && error.retryAfterSeconds !== undefined ? waited(error.retryAfterSeconds) : undefined;
   return new ReconcileError(
     reason,
     `Could not ${doing}. ${sentence(steadyText(error.message) || `HTTP status ${error.status ?? 'none'}`)}`,
@@ -194,7 +204,7 @@ export const readAzureError = (thrown: unknown): AzureError => {
 
 const retryAfter = (seconds: string | undefined, milliseconds: string | undefined): number | undefined => {
   if (milliseconds !== undefined && Number.isFinite(Number(milliseconds))) return Number(milliseconds) / 1000;
-  if (seconds === undefined) return undefined;
+  if (seconds === undefined || seconds.trim() === '') return undefined;
   if (Number.isFinite(Number(seconds))) return Number(seconds);
   const until = Date.parse(seconds);
   return Number.isNaN(until) ? undefined : Math.max(0, (until - Date.now()) / 1000);
