@@ -24,7 +24,8 @@ const list = (words: readonly string[]): string => `(${words.map(literal).join('
 /**
  * The query of the alert rule: one row per maintenance event of exactly this cluster that changed within the last
  * `lookBackMinutes`. It works by leaving out what is known and not wanted, so a status or kind that Azure invents
- * tomorrow is announced rather than lost. Times of year 1 mean "no value" in this table.
+ * tomorrow is announced rather than lost. Times of year 1 mean "no value" in this table; a row without a time of its last change is
+ * announced when its planned time has come, once, rather than at every look until then.
  *
  * Source: Azure's "AKS Communication Manager" page, with its known defects mended: the id is closed by a slash (`prod`
  * must not hear `prod-2`), and properties are read as JSON and not by position in a text.
@@ -44,15 +45,15 @@ export const maintenanceQuery = (options: {
     '| where type =~ "microsoft.containerservice/managedclusters/scheduledevents"',
     `| where id contains ${literal(rowsOf)}`,
     '| extend eventSource = tostring(properties.eventSource), status = tostring(properties.eventStatus), eventId = tostring(properties.eventId)',
-    '| extend details = tostring(properties.eventDetails), description = tostring(properties.description)',
+    '| extend details = tostring(properties.eventDetails), everything = tostring(properties)',
     '| where eventSource !~ "EOLNotification"',
-    '| extend upgradeType = case(details has "K8sVersionUpgrade" or description has "K8sVersionUpgrade", "K8sVersionUpgrade", details has "NodeOSUpgrade" or description has "NodeOSUpgrade", "NodeOSUpgrade", "")',
+    '| extend upgradeType = case(everything has "K8sVersionUpgrade", "K8sVersionUpgrade", everything has "NodeOSUpgrade", "NodeOSUpgrade", "")',
     ...(unwantedTypes.length > 0 ? [`| where upgradeType !in~ ${list(unwantedTypes)}`] : []),
     ...(unwantedStatuses.length > 0 ? [`| where status !in~ ${list(unwantedStatuses)}`] : []),
     '| extend updated = todatetime(tostring(properties.lastUpdateTime)), started = todatetime(tostring(properties.startTime)), scheduled = todatetime(tostring(properties.scheduledTime))',
     '| extend plannedTime = case(started > datetime(2000-01-01), started, scheduled)',
     '| extend eventTime = case(updated > datetime(2000-01-01), updated, scheduled > datetime(2000-01-01), scheduled, started)',
-    `| where eventTime >= ago(${options.lookBackMinutes}m)`,
+    `| where eventTime >= ago(${options.lookBackMinutes}m) and eventTime <= now()`,
     '| extend plannedStart = tostring(plannedTime)',
     '| project eventTime, upgradeType, status, plannedStart, details, eventId',
   ].join('\n');

@@ -29,13 +29,13 @@ describe('the query of the alert rule', () => {
       | where type =~ "microsoft.containerservice/managedclusters/scheduledevents"
       | where id contains "/subscriptions/aaaaaaaa-4444-4444-8444-444444444444/resourceGroups/shop/providers/Microsoft.ContainerService/managedClusters/prod/"
       | extend eventSource = tostring(properties.eventSource), status = tostring(properties.eventStatus), eventId = tostring(properties.eventId)
-      | extend details = tostring(properties.eventDetails), description = tostring(properties.description)
+      | extend details = tostring(properties.eventDetails), everything = tostring(properties)
       | where eventSource !~ "EOLNotification"
-      | extend upgradeType = case(details has "K8sVersionUpgrade" or description has "K8sVersionUpgrade", "K8sVersionUpgrade", details has "NodeOSUpgrade" or description has "NodeOSUpgrade", "NodeOSUpgrade", "")
+      | extend upgradeType = case(everything has "K8sVersionUpgrade", "K8sVersionUpgrade", everything has "NodeOSUpgrade", "NodeOSUpgrade", "")
       | extend updated = todatetime(tostring(properties.lastUpdateTime)), started = todatetime(tostring(properties.startTime)), scheduled = todatetime(tostring(properties.scheduledTime))
       | extend plannedTime = case(started > datetime(2000-01-01), started, scheduled)
       | extend eventTime = case(updated > datetime(2000-01-01), updated, scheduled > datetime(2000-01-01), scheduled, started)
-      | where eventTime >= ago(40m)
+      | where eventTime >= ago(40m) and eventTime <= now()
       | extend plannedStart = tostring(plannedTime)
       | project eventTime, upgradeType, status, plannedStart, details, eventId"
     `);
