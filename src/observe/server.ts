@@ -30,7 +30,8 @@ export const servePages = async (
 ): Promise<PageServer> => {
   const server = createServer((request, response) => {
     const page = pages[request.url?.split('?')[0] ?? ''];
-    Promise.resolve(page?.() ?? text(404, 'not found'))
+    Promise.resolve()
+      .then(() => page?.() ?? text(404, 'not found'))
       .catch(() => text(500, 'failed'))
       .then(({ status, contentType, body }) => response.writeHead(status, { 'content-type': contentType }).end(body))
       .catch(() => response.destroy());
@@ -43,7 +44,7 @@ export const servePages = async (
   });
   const { address: host, port } = server.address() as AddressInfo;
   return {
-    address: `${host}:${port}`,
+    address: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

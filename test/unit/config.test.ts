@@ -1,0 +1,216 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, help, readConfig, type Config, type Environment } from '../../src/config.ts';
+
+const webhook = {
+  AZURE_CLIENT_ID: '22222222-2222-4222-8222-222222222222',
+  AZURE_TENANT_ID: '11111111-1111-4111-8111-111111111111',
+  AZURE_FEDERATED_TOKEN_FILE: '/var/run/token',
+} satisfies Environment;
+
+const read = (args: readonly string[] = [], environment: Environment = {}): Config => {
+  const config = readConfig(args, { ...webhook, ...environment });
+  if (config === 'help') throw new Error('help was asked for');
+  return config;
+};
+const mistakes = (args: readonly string[], environment: Environment = webhook): readonly string[] => {
+  try {
+    readConfig(args, environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.mistakes;
+    throw error;
+  }
+  return [];
+};
+
+describe('the configuration', () => {
+  it('is this without any flag', () => {
+    expect(read()).toEqual({
+      metricsAddress: { host: '', port: 8080 },
+      healthAddress: { host: '', port: 8081 },
+      namespace: undefined,
+      installationId: undefined,
+      intervalMilliseconds: 600_000,
+      readyGraceMilliseconds: 300_000,
+      concurrency: 4,
+      logLevel: 'info',
+      podName: 'aks-notifier',
+      azure: {
+        clientId: webhook.AZURE_CLIENT_ID,
+        tenantId: webhook.AZURE_TENANT_ID,
+        tokenFile: '/var/run/token',
+        authorityHost: 'https://login.microsoftonline.com',
+        endpoint: 'https://management.azure.com',
+        audience: 'https://management.azure.com',
+      },
+    });
+  });
+
+  it('is frozen', () => {
+    expect(Object.isFrozen(read())).toBe(true);
+  });
+
+  it('takes the flag over the variable, and the variable over the default', () => {
+    const variable = { AKS_NOTIFIER_LOG_LEVEL: 'warn' };
+    expect(read([], variable).logLevel).toBe('warn');
+    expect(read(['--log-level=debug'], variable).logLevel).toBe('debug');
+    expect(read(['--log-level', 'debug'], variable).logLevel).toBe('debug');
+  });
+
+  it('has a variable for each flag', () => {
+    expect(
+      read([], {
+        AKS_NOTIFIER_METRICS_ADDR: ':1',
+        AKS_NOTIFIER_HEALTH_ADDR: ':2',
+        AKS_NOTIFIER_NAMESPACE: 'ours',
+        AKS_NOTIFIER_INSTALLATION_ID: 'blue',
+        AKS_NOTIFIER_INTERVAL: '1h',
+        AKS_NOTIFIER_READY_GRACE_PERIOD: '0',
+        AKS_NOTIFIER_CONCURRENCY: '8',
+      }),
+    ).toMatchObject({
+      metricsAddress: { port: 1 },
+      healthAddress: { port: 2 },
+      namespace: 'ours',
+      installationId: 'blue',
+      intervalMilliseconds: 3_600_000,
+      readyGraceMilliseconds: 0,
+      concurrency: 8,
+    });
+  });
+
+  it('takes its namespace from the flag, its own variable, then POD_NAMESPACE', () => {
+    const both = { AKS_NOTIFIER_NAMESPACE: 'variable', POD_NAMESPACE: 'pod' };
+    expect(read(['--namespace=flag'], both).namespace).toBe('flag');
+    expect(read([], both).namespace).toBe('variable');
+    expect(read([], { POD_NAMESPACE: 'pod' }).namespace).toBe('pod');
+  });
+
+  it('knows its own name from the pod, else from the host', () => {
+    expect(read([], { POD_NAME: 'pod', HOSTNAME: 'host' }).podName).toBe('pod');
+    expect(read([], { HOSTNAME: 'host' }).podName).toBe('host');
+  });
+
+  it('is not read when help is asked for, however wrong it is', () => {
+    expect(readConfig(['--help', '--interval=never'], {})).toBe('help');
+    for (const flag of [
+      '--metrics-addr',
+      '--health-addr',
+      '--namespace',
+      '--installation-id',
+      '--interval',
+      '--ready-grace-period',
+      '--concurrency',
+      '--log-level',
+    ])
+      expect(help()).toContain(flag);
+  });
+});
+
+describe('an address', () => {
+  it.each([
+    [':8080', { host: '', port: 8080 }],
+    [':0', { host: '', port: 0 }],
+    ['127.0.0.1:9090', { host: '127.0.0.1', port: 9090 }],
+    ['localhost:9090', { host: 'localhost', port: 9090 }],
+    ['[::1]:9090', { host: '::1', port: 9090 }],
+    ['[::]:0', { host: '::', port: 0 }],
+    ['0', undefined],
+  ])('%s is understood', (text, address) => {
+    expect(read([`--metrics-addr=${text}`]).metricsAddress).toEqual(address);
+    expect(read([`--health-addr=${text}`]).healthAddress).toEqual(address);
+  });
+
+  it.each(['8080', ':65536', ':http', '', 'host', 'host:', ':-1', '00'])('“%s” is refused with the form it should have', (text) => {
+    expect(mistakes([`--metrics-addr=${text}`])).toEqual([
+      `--metrics-addr (or AKS_NOTIFIER_METRICS_ADDR) is "${text}": write [host]:port, such as :8080, or 0 to turn it off.`,
+    ]);
+  });
+});
+
+describe('a mistake', () => {
+  it.each<[readonly string[], string]>([
+    [['--interval=29s'], '--interval (or AKS_NOTIFIER_INTERVAL) is "29s": write a duration from 30s to 24h, such as 10m.'],
+    [['--interval=25h'], '--interval (or AKS_NOTIFIER_INTERVAL) is "25h": write a duration from 30s to 24h, such as 10m.'],
+    [['--interval=0'], '--interval (or AKS_NOTIFIER_INTERVAL) is "0": write a duration from 30s to 24h, such as 10m.'],
+    [['--interval=10'], '--interval (or AKS_NOTIFIER_INTERVAL) is "10": write a duration from 30s to 24h, such as 10m.'],
+    [
+      ['--ready-grace-period=never'],
+      '--ready-grace-period (or AKS_NOTIFIER_READY_GRACE_PERIOD) is "never": write a duration from 0 to 24h, such as 10m.',
+    ],
+    [['--concurrency=0'], '--concurrency (or AKS_NOTIFIER_CONCURRENCY) is "0": write a whole number from 1 to 64.'],
+    [['--concurrency=1.5'], '--concurrency (or AKS_NOTIFIER_CONCURRENCY) is "1.5": write a whole number from 1 to 64.'],
+    [['--concurrency=many'], '--concurrency (or AKS_NOTIFIER_CONCURRENCY) is "many": write a whole number from 1 to 64.'],
+    [['--log-level=loud'], '--log-level (or AKS_NOTIFIER_LOG_LEVEL) is "loud": write one of trace, debug, info, warn, error.'],
+    [['--installation-id=Prod!'], '--installation-id (or AKS_NOTIFIER_INSTALLATION_ID) is "Prod!": use at most 63 of a-z, 0-9 and -.'],
+    [
+      [`--installation-id=${'x'.repeat(64)}`],
+      `--installation-id (or AKS_NOTIFIER_INSTALLATION_ID) is "${'x'.repeat(64)}": use at most 63 of a-z, 0-9 and -.`,
+    ],
+    [['--intervall=10m'], '--intervall is not a flag of aks-notifier: see --help.'],
+    [['-v'], '-v is not a flag of aks-notifier: see --help.'],
+    [['start'], '"start" is not a flag: see --help.'],
+    [['--interval'], '--interval needs a value: --interval=….'],
+  ])('in %j is named with its fix', (args, sentence) => {
+    expect(mistakes(args)).toEqual([sentence]);
+  });
+
+  it('is reported together with every other one', () => {
+    const all = mistakes(['--interval=1s', '--concurrency=0', '--log-level=loud', '--metrics-addr=x', '--health-addr=x', '--foo'], {
+      AZURE_AUTHORITY_HOST: 'http://login.example.com',
+      AZURE_RESOURCE_MANAGER_ENDPOINT: 'nowhere',
+    });
+    expect(all).toHaveLength(9);
+    expect(new ConfigError(all).message.split('\n')).toEqual(all);
+  });
+});
+
+describe('the sign-in to Azure', () => {
+  it('needs what the webhook injects, and says how it is injected', () => {
+    expect(mistakes([], {})).toEqual([
+      'AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_FEDERATED_TOKEN_FILE are not set: the workload identity webhook sets them for a pod labelled azure.workload.identity/use: "true" whose ServiceAccount is annotated with azure.workload.identity/client-id.',
+    ]);
+    expect(mistakes([], { ...webhook, AZURE_TENANT_ID: '' })[0]).toMatch(/^AZURE_TENANT_ID is not set:/);
+  });
+
+  it.each<[Environment, Partial<Config['azure']>]>([
+    [{ AZURE_AUTHORITY_HOST: 'https://login.microsoftonline.com/' }, { authorityHost: 'https://login.microsoftonline.com' }],
+    [{ AZURE_AUTHORITY_HOST: 'https://LOGIN.example.com:8443//' }, { authorityHost: 'https://login.example.com:8443' }],
+    [{ AZURE_AUTHORITY_HOST: '' }, { authorityHost: 'https://login.microsoftonline.com' }],
+    [
+      { AZURE_RESOURCE_MANAGER_ENDPOINT: 'https://management.azure.com/' },
+      { endpoint: 'https://management.azure.com', audience: 'https://management.azure.com' },
+    ],
+    [
+      { AZURE_RESOURCE_MANAGER_ENDPOINT: 'https://management.chinacloudapi.cn/' },
+      { endpoint: 'https://management.chinacloudapi.cn', audience: 'https://management.chinacloudapi.cn' },
+    ],
+    [
+      { AZURE_RESOURCE_MANAGER_ENDPOINT: 'https://127.0.0.1:8443/' },
+      { endpoint: 'https://127.0.0.1:8443', audience: 'https://management.azure.com' },
+    ],
+    [
+      { AZURE_RESOURCE_MANAGER_ENDPOINT: 'https://127.0.0.1:8443', AZURE_RESOURCE_MANAGER_AUDIENCE: 'https://arm.example.com/' },
+      { endpoint: 'https://127.0.0.1:8443', audience: 'https://arm.example.com' },
+    ],
+    [{ AZURE_RESOURCE_MANAGER_AUDIENCE: '' }, { audience: 'https://management.azure.com' }],
+  ])('reads %j', (environment, expected) => {
+    expect(read([], environment).azure).toMatchObject(expected);
+  });
+
+  it.each(['http://login.example.com', 'login.example.com', 'ftp://x'])('refuses the address %s', (text) => {
+    expect(mistakes([], { ...webhook, AZURE_AUTHORITY_HOST: text })).toEqual([
+      `AZURE_AUTHORITY_HOST is "${text}": write an https:// address.`,
+    ]);
+  });
+
+  it.each([
+    { AZURE_RESOURCE_MANAGER_ENDPOINT: 'https://management.usgovcloudapi.net' },
+    { AZURE_AUTHORITY_HOST: 'https://login.microsoftonline.us/' },
+  ])('refuses a cloud whose alerts can’t query Resource Graph: %j', (environment) => {
+    const [only, ...others] = mistakes([], { ...webhook, ...environment });
+    expect(only).toMatch(
+      /^https:\/\/\S+ belongs to a cloud whose alert rules can't query Azure Resource Graph, so maintenance can't be announced there\.$/,
+    );
+    expect(others).toEqual([]);
+  });
+});
