@@ -32,7 +32,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 echo "── vitest run"
 # The pipe hides the terminal from vitest.
-if [ -t 1 ]; then export FORCE_COLOR=1; fi
+if [ -t 1 ]; then export FORCE_COLOR=1; else export NO_COLOR=1; fi
 vitest run </dev/null 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 
