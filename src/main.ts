@@ -1,5 +1,5 @@
 import { ConfigError, help, readConfig } from './config.ts';
-import { KubeConfigError } from './kube/config.ts';
+import { KubeConfigError } from './kube/kubeconfig.ts';
 import { createLogger } from './observe/logger.ts';
 import { startOperator, type Operator } from './operator.ts';
 

@@ -4,7 +4,8 @@ import type { Clock } from '../runtime/clock.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { DeadlineError, startDeadline } from '../runtime/deadline.ts';
 import type { Deadline } from '../runtime/deadline.ts';
-import type { Credentials, KubeAccess, TlsMaterial } from './config.ts';
+import type { KubeAccess } from './config.ts';
+import type { Credentials, TlsMaterial } from './credentials.ts';
 import { KubeError, errorFromSocket, errorFromStatus } from './failure.ts';
 
 export interface KubeRequest {
