@@ -198,7 +198,10 @@ const logWatch =
           : isForbidden(error)
             ? `the ServiceAccount may not ${during} ${crdName}: see the chart's ClusterRole`
             : undefined;
-        log.warn({ during, error: error.message, waitMilliseconds: Math.round(waitMilliseconds), hint }, 'watch interrupted; going on by itself');
+        log.warn(
+          { during, error: error.message, waitMilliseconds: Math.round(waitMilliseconds), hint },
+          'watch interrupted; going on by itself',
+        );
         break;
       }
       case 'unparsable':

@@ -188,6 +188,8 @@ describe('rendering', () => {
         { name: 'POD_NAME', valueFrom: fieldRef('metadata.name') },
         { name: 'POD_NAMESPACE', valueFrom: fieldRef('metadata.namespace') },
         { name: 'POD_IP', valueFrom: fieldRef('status.podIP') },
+        { name: 'NODE_OPTIONS', value: '--max-semi-space-size=1' },
+        { name: 'MALLOC_ARENA_MAX', value: '2' },
       ],
       livenessProbe: { httpGet: { path: '/healthz', port: 'health' } },
       readinessProbe: { httpGet: { path: '/readyz', port: 'health' } },
