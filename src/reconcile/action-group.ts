@@ -2,7 +2,7 @@ import type { ActionGroup } from '../core/action-group.ts';
 import { decide, refusal } from '../core/decide.ts';
 import { actionGroupDifference, type ForeignTags } from '../core/difference.ts';
 import { ReconcileError } from '../core/failure.ts';
-import { note, strike } from '../core/inventory.ts';
+import { note } from '../core/inventory.ts';
 import { claim, type Run } from './run.ts';
 
 /** Sees to it that the action group of our own stands as desired, and that the groups of others which the rule calls exist. */
@@ -17,7 +17,8 @@ export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefin
   const observed = await actionGroups.observe(desired.id, run.signal);
   const decision = decide(observed, observed ? actionGroupDifference(desired, observed, foreignTags) : [], run.owner);
   if (decision.kind === 'refuse') {
-    run.draft = { ...run.draft, inventory: strike(run.draft.inventory, desired.id) };
+    // Stays on the list as something we were about to make: deletion asks for the mark again, and the next run has nothing to write.
+    run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind: 'ActionGroup', id: desired.id, state: 'Creating' }) };
     throw new ReconcileError('NotOwned', refusal('action group', desired.id, decision.owner, run.owner), { stalls: 'atOnce' });
   }
   if (decision.kind !== 'keep') {

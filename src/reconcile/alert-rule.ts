@@ -2,7 +2,7 @@ import type { AlertRule } from '../core/alert-rule.ts';
 import { decide, refusal } from '../core/decide.ts';
 import { alertRuleDifference, type ForeignTags } from '../core/difference.ts';
 import { ReconcileError } from '../core/failure.ts';
-import { note, strike } from '../core/inventory.ts';
+import { note } from '../core/inventory.ts';
 import { verbOf } from './action-group.ts';
 import { claim, type Run } from './run.ts';
 
@@ -18,7 +18,8 @@ export const ensureAlertRule = async (run: Run, desired: AlertRule, foreignTags:
   const observed = await alertRules.observe(desired.id, run.signal);
   const decision = decide(observed?.rule, observed ? alertRuleDifference(desired, observed.rule, foreignTags) : [], run.owner);
   if (decision.kind === 'refuse') {
-    run.draft = { ...run.draft, inventory: strike(run.draft.inventory, desired.id) };
+    // Stays on the list as something we were about to make: deletion asks for the mark again, and the next run has nothing to write.
+    run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind: 'AlertRule', id: desired.id, state: 'Creating' }) };
     throw new ReconcileError('NotOwned', refusal('alert rule', desired.id, decision.owner, run.owner), { stalls: 'atOnce' });
   }
   let principalId = observed?.principalId;
