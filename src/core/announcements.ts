@@ -64,8 +64,17 @@ const wasFailing = (status: MaintenanceNotificationStatus | undefined): boolean 
     ({ type, status: word, reason }) => type !== 'PrerequisitesMet' && word === 'False' && reason !== 'Deleting',
   );
 
-const alreadyTold = (before: MaintenanceNotificationStatus | undefined, outcome: { readonly reason: string }): boolean =>
-  (before?.conditions ?? []).some(({ type, status, reason }) => type !== 'Stalled' && status === 'False' && reason === outcome.reason);
+const alreadyTold = (
+  before: MaintenanceNotificationStatus | undefined,
+  outcome: { readonly reason: string; readonly message: string },
+): boolean =>
+  (before?.conditions ?? []).some(
+    ({ type, status, reason, message }) =>
+      type !== 'Stalled' &&
+      reason === outcome.reason &&
+      // What could not be read is Unknown, and that alone holds nothing back: only the very same words were told.
+      (status === 'False' || (status === 'Unknown' && message === outcome.message)),
+  );
 
 /**
  * What people are told of a run: each change in Azure, the first time something fails, that it is Stalled, and that it works again.

@@ -64,7 +64,7 @@ export const prerequisitesMet = (
   facts: ClusterFacts,
   unreadable: { readonly reason: Reason; readonly message: string } | undefined,
 ): Claim<'PrerequisitesMet'> => {
-  if (unreadable) return { type: 'PrerequisitesMet', status: 'Unknown', ...unreadable };
+  if (unreadable) return { type: 'PrerequisitesMet', status: 'Unknown', reason: unreadable.reason, message: unreadable.message };
   const lacking = types.map((type) => missing(type, facts)).filter((each) => each !== undefined);
   if (lacking.length === types.length)
     return {

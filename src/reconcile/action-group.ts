@@ -22,6 +22,9 @@ export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefin
     throw new ReconcileError('NotOwned', refusal('action group', desired.id, decision.owner, run.owner), { stalls: 'atOnce' });
   }
   if (decision.kind !== 'keep') {
+    // Not in place until Azure has said so: an object whose group was seen missing has no grace.
+    if (!observed)
+      run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind: 'ActionGroup', id: desired.id, state: 'Creating' }) };
     run.beforeWrite();
     await actionGroups.put(desired, run.signal);
     run.actions.push(actionOf(run, decision, desired.id));

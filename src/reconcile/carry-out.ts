@@ -61,7 +61,9 @@ export const carryOut = async (run: Run): Promise<PartFailure | undefined> => {
     return undefined;
   } catch (thrown) {
     if (!(thrown instanceof ReconcileError)) throw thrown;
-    claim(run, part, 'False', thrown.reason, thrown.message);
+    // A cluster that can't be read leaves open whether notices will come; only a missing one answers that.
+    const isOpen = part === 'PrerequisitesMet' && thrown.reason !== 'ClusterNotFound';
+    claim(run, part, isOpen ? 'Unknown' : 'False', thrown.reason, thrown.message);
     return { part, error: thrown };
   }
 };

@@ -18,6 +18,9 @@ export const ensureReaderAccess = async (run: Run, scopes: readonly string[], pr
   if (missing.length > 0) {
     for (const { id } of missing) run.draft = { ...run.draft, inventory: announce(run.draft.inventory, 'RoleAssignment', id) };
     await writeAhead(run);
+    // Not in place until Azure has said so: an object whose assignment was seen missing has no grace.
+    for (const { id } of missing)
+      run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind: 'RoleAssignment', id, state: 'Creating' }) };
   }
   for (const each of missing) found.push(await create(run, each));
 

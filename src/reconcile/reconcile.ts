@@ -39,7 +39,8 @@ export const createReconcile =
       return await visit(beginRun(key, object, deps, signal, stopping));
     } catch (thrown) {
       // The object was changed or went away under our hands; what is true now comes with the next look.
-      if (isConflict(thrown) || isInvalid(thrown) || isNotFound(thrown)) return lookAgain;
+      const isAnother = deps.objects.get(key)?.metadata.uid !== object.metadata.uid;
+      if (isConflict(thrown) || isNotFound(thrown) || (isInvalid(thrown) && isAnother)) return lookAgain;
       throw thrown;
     }
   };
@@ -95,7 +96,8 @@ const fail = async (run: Run, failure: ReconcileError): Promise<Requeue> => {
   const now = deps.now();
   const { since, withReasonSince } = deps.failures.failed(run.key, failure.reason, now);
   const stalled = failure.stalls === 'atOnce' || (failure.stalls === 'afterTenMinutes' && now - withReasonSince >= spreadingMilliseconds);
-  const inGrace = !stalled && wasWhole(object) && now - since < deps.settings.readyGraceMilliseconds;
+  const isWhole = wasWhole(object) && run.draft.inventory.every(({ state }) => state === 'Present');
+  const inGrace = !stalled && isWhole && now - since < deps.settings.readyGraceMilliseconds;
   const outcome: Outcome = { kind: 'failed', reason: failure.reason, message: failure.message, stalled, inGrace };
   return end(run, outcome, retryOf(run, failure, stalled), failure.cause);
 };

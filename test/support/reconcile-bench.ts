@@ -102,6 +102,8 @@ export interface Bench extends AsyncDisposable {
   readonly run: (options?: { readonly key?: string; readonly stopping?: AbortSignal; readonly signal?: AbortSignal }) => Promise<Requeue>;
   /** Applies a spec, runs, and expects that everything stands. */
   readonly settle: (spec?: MaintenanceNotificationSpec) => Promise<void>;
+  /** Lets the operator see what has changed in Kubernetes since the run began, as its watch would. */
+  readonly watch: () => void;
   /** A new process: nothing is remembered but what Kubernetes and Azure hold. */
   readonly restart: () => void;
   /** What happened since the last `forget`, Kubernetes and Azure in one order. */
@@ -229,6 +231,7 @@ export const startBench = async (options: Partial<EmulatorOptions> = {}): Promis
       if (ready?.status !== 'True') throw new Error(`not Ready: ${JSON.stringify(ready)}`);
       bench.forget();
     },
+    watch: () => void process.store.replace(api.list()),
     restart,
     lines,
     azureCalls: () => lines().flatMap((each) => ('call' in each ? [each.line] : [])),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { prerequisitesMet, type ClusterFacts } from '../../../src/core/cluster-facts.ts';
+import { ReconcileError } from '../../../src/core/failure.ts';
 import { upgradeTypes } from '../../../src/core/query.ts';
 
 const window = (name: string) => ({ name, summary: '' });
@@ -61,7 +62,7 @@ describe('the prerequisites of a notice', () => {
 
   it('are unknown, and not unmet, when they could not be read', () => {
     const facts = { ...good, maintenanceWindows: undefined };
-    expect(prerequisitesMet(both, facts, { reason: 'AccessDenied', message: 'No right.' })).toEqual({
+    expect(prerequisitesMet(both, facts, new ReconcileError('AccessDenied', 'No right.'))).toEqual({
       type: 'PrerequisitesMet',
       status: 'Unknown',
       reason: 'AccessDenied',
