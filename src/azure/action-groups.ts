@@ -1,7 +1,7 @@
 import type { ActionGroupResource } from '@azure/arm-monitor';
 import type { ActionGroup, Receiver } from '../core/action-group.ts';
 import { parseResourceId } from '../core/resource-id.ts';
-import { absentIfNotFound, type Session } from './session.ts';
+import { absentIfNotFound, resourceIn, type Session } from './session.ts';
 
 /** Action groups in Azure: read, replace, delete. Every call throws ReconcileError, and nothing else, for what Azure can answer. */
 export interface ActionGroups {
@@ -91,7 +91,9 @@ export const createActionGroups = (session: Session): ActionGroups => {
     observe: async (id, signal) => {
       const { groups, resourceGroup, name } = at(id);
       const what = { operation: 'actionGroups.get', doing: `read the action group ${name}`, signal };
-      const found = await absentIfNotFound(session.call(what, (options) => groups.get(resourceGroup, name, options)));
+      const found = await absentIfNotFound(
+        session.call(what, async (options) => resourceIn(await groups.get(resourceGroup, name, options))),
+      );
       return found && fromAzure(found, id);
     },
     put: async (group, signal) => {

@@ -2,7 +2,7 @@ import type { ScheduledQueryRuleResource } from '@azure/arm-monitor';
 import type { AlertRule } from '../core/alert-rule.ts';
 import { isoMinutes, toIso } from '../core/duration.ts';
 import { parseResourceId } from '../core/resource-id.ts';
-import { absentIfNotFound, type Session } from './session.ts';
+import { absentIfNotFound, resourceIn, type Session } from './session.ts';
 
 /** What Azure has of a rule: the rule in our words, and the principal of its identity. */
 export interface ObservedAlertRule {
@@ -111,7 +111,9 @@ export const createAlertRules = (session: Session): AlertRules => {
     observe: async (id, signal) => {
       const { rules, resourceGroup, name } = at(id);
       const what = { operation: 'scheduledQueryRules.get', doing: `read the alert rule ${name}`, signal };
-      const found = await absentIfNotFound(session.call(what, (options) => rules.get(resourceGroup, name, options)));
+      const found = await absentIfNotFound(
+        session.call(what, async (options) => resourceIn(await rules.get(resourceGroup, name, options))),
+      );
       return found && fromAzure(found, id);
     },
     put: async (rule, signal) => {

@@ -1,7 +1,7 @@
 import { createRestError } from '@azure-rest/core-client';
 import type { ClusterFacts, MaintenanceWindow } from '../core/cluster-facts.ts';
 import { maintenanceSummary, type MaintenanceConfiguration } from './maintenance-window.ts';
-import { absentIfNotFound, type Session } from './session.ts';
+import { absentIfNotFound, resourceIn, type Session } from './session.ts';
 
 /** AKS clusters, read only. Every call throws ReconcileError, and nothing else, for what Azure can answer. */
 export interface Clusters {
@@ -13,6 +13,7 @@ export interface Clusters {
 const apiVersion = '2026-06-01';
 
 interface ManagedCluster {
+  readonly id?: string;
   readonly location?: string;
   readonly properties?: { readonly autoUpgradeProfile?: { readonly upgradeChannel?: string; readonly nodeOSUpgradeChannel?: string } };
 }
@@ -22,22 +23,30 @@ interface Page {
   readonly nextLink?: string;
 }
 
+/** The items of a list. A 200 without a list is a failure, as with a single resource. */
+const itemsIn = (answer: unknown): readonly MaintenanceConfiguration[] => {
+  const { value } = (answer ?? {}) as Page;
+  if (!Array.isArray(value)) throw new TypeError('the answer holds no list');
+  return value;
+};
+
 export const createClusters = (session: Session): Clusters => {
-  const read = async (
+  const read = async <Body>(
     path: string,
     what: { readonly operation: string; readonly doing: string; readonly signal: AbortSignal },
-  ): Promise<unknown> =>
+    bodyOf: (answer: unknown) => Body,
+  ): Promise<Body> =>
     session.call(what, async ({ abortSignal, requestOptions }) => {
       const answer = await session.raw
         .pathUnchecked(path)
         .get({ queryParameters: { 'api-version': apiVersion }, abortSignal, timeout: requestOptions.timeout });
       if (answer.status !== '200') throw createRestError(answer);
-      return answer.body as unknown;
+      return bodyOf(answer.body);
     });
   return {
     observe: async (id, signal) => {
       const what = { operation: 'managedClusters.get', doing: `read the cluster ${id}`, signal };
-      const body = (await absentIfNotFound(read(id, what))) as ManagedCluster | undefined;
+      const body = await absentIfNotFound(read(id, what, (answer) => resourceIn(answer as ManagedCluster | undefined)));
       if (!body) return undefined;
       const { upgradeChannel, nodeOSUpgradeChannel } = body.properties?.autoUpgradeProfile ?? {};
       return {
@@ -49,8 +58,8 @@ export const createClusters = (session: Session): Clusters => {
     maintenanceWindows: async (id, signal) => {
       const what = { operation: 'maintenanceConfigurations.list', doing: `list the planned maintenance windows of ${id}`, signal };
       // A cluster has at most three windows, and Azure puts them on one page.
-      const { value } = (await read(`${id}/maintenanceConfigurations`, what)) as Page;
-      return (value ?? [])
+      const configurations = await read(`${id}/maintenanceConfigurations`, what, itemsIn);
+      return configurations
         .map((each) => ({ name: each.name ?? '', summary: maintenanceSummary(each) }))
         .toSorted((one, other) => (one.name < other.name ? -1 : 1));
     },

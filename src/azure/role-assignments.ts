@@ -3,7 +3,7 @@ import { ReconcileError } from '../core/failure.ts';
 import { parseRoleAssignmentId, sameId } from '../core/resource-id.ts';
 import { roleDefinitionId, type RoleAssignment } from '../core/role-assignment.ts';
 import { readAzureError } from './failure.ts';
-import { absentIfNotFound, type Session } from './session.ts';
+import { absentIfNotFound, resourceIn, type Session } from './session.ts';
 
 /** Role assignments in Azure. Every call throws ReconcileError, and nothing else, for what Azure can answer. */
 export interface RoleAssignments {
@@ -45,7 +45,9 @@ export const createRoleAssignments = (session: Session): RoleAssignments => {
     observe: async (id, signal) => {
       const { scope, name, assignments } = at(id);
       const what = { operation: 'roleAssignments.get', doing: `read the role assignment ${name} at ${scope}`, signal };
-      const found = await absentIfNotFound(session.call(what, (options) => assignments.get(bare(scope), name, options)));
+      const found = await absentIfNotFound(
+        session.call(what, async (options) => resourceIn(await assignments.get(bare(scope), name, options))),
+      );
       return found && fromAzure(found, id);
     },
     create: async (assignment, signal) => {

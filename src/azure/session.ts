@@ -97,6 +97,15 @@ export const createSession = ({ credential, endpoint, audience, userAgent, onCal
   };
 };
 
+/**
+ * The resource in an answer. A 200 without one (an empty body, the page of a proxy) is a failure like any other: taken for a thing that
+ * doesn't carry our mark it would be forgotten.
+ */
+export const resourceIn = <Resource extends { readonly id?: string | undefined }>(answer: Resource | undefined): Resource => {
+  if (typeof answer?.id !== 'string') throw new TypeError('the answer holds no resource');
+  return answer;
+};
+
 /** The answer to a GET, or undefined when the thing is not there. A missing subscription or group is told apart by the caller's next write. */
 export const absentIfNotFound = async <Answer>(answer: Promise<Answer>): Promise<Answer | undefined> => {
   try {
@@ -109,8 +118,11 @@ export const absentIfNotFound = async <Answer>(answer: Promise<Answer>): Promise
 
 const notFoundCodes = new Set(['ResourceNotFound', 'NotFound', 'RoleAssignmentNotFound', 'ResourceGroupNotFound']);
 
-/** True for an answer that says the thing (or the group it was in) is gone. Not for a missing subscription: access to it may merely be lost. */
+/**
+ * True for an answer that says the thing (or the group it was in) is gone. Not for a missing subscription: access to it may merely be lost.
+ * Nor for a 404 without one of Azure's words: any proxy on the way can say that.
+ */
 const isNotFound = (cause: unknown): boolean => {
   const { status, code } = readAzureError(cause);
-  return status === 404 && (notFoundCodes.has(code) || code === '');
+  return status === 404 && notFoundCodes.has(code);
 };
