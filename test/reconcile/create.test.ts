@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { minimalSpec, specWith } from '../support/notification.ts';
-import { clusterId, key, owner, shop, startBench, subscription, type Bench } from '../support/reconcile-bench.ts';
+import { benchWorld, clusterId, key, owner, shop, startBench, subscription, type Bench } from '../support/reconcile-bench.ts';
 
 let bench: Bench;
 afterEach(() => bench[Symbol.asyncDispose]());
@@ -258,6 +258,25 @@ describe('a request to reconcile now', () => {
       expect(bench.azureCalls().filter((line) => line.includes('managedClusters'))).toEqual([]);
       expect(bench.kubernetesWrites()).toEqual([]);
     }
+  });
+});
+
+describe('a cluster with a name that not everybody writes', () => {
+  it.each(['Größe_(1).ä-b', '東京'])('is read, watched and let go: resource group %s', async (name) => {
+    const group = `${subscription}/resourceGroups/${name}`;
+    const id = `${group}/providers/Microsoft.ContainerService/managedClusters/Prod_1`;
+    const world = benchWorld();
+    world.subscriptions[0]!.resourceGroups.push({ name, location: 'westeurope' });
+    world.clusters.push({ ...world.clusters[0]!, id });
+    bench = await startBench({ world });
+    await bench.settle(specWith({ clusterResourceId: id }));
+    await bench.run();
+    expect([...bench.azureWrites(), ...bench.kubernetesWrites()]).toEqual([]);
+    expect(bench.object().status?.alertRuleId).toMatch(/aks-notifier-Prod_1-[0-9a-f]{12}$/);
+    bench.api.delete(key);
+    await bench.run();
+    expect(bench.emulator.resources().alertRules).toEqual([]);
+    expect(bench.emulator.resources().roleAssignments.filter(({ isSeed }) => !isSeed)).toEqual([]);
   });
 });
 

@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startEmulator, type Emulator, type EmulatorOptions } from '../../emulator/emulator.ts';
+import { createClusters } from '../../src/azure/clusters.ts';
+import { createSession } from '../../src/azure/session.ts';
+import { createCredential, type SignInOptions } from '../../src/azure/sign-in.ts';
+import { ReconcileError } from '../../src/core/failure.ts';
+import { audience, startIssuer, subject, type FakeIssuer } from '../emulator/fixtures.ts';
+import { benchWorld, clusterId, operatorClientId } from '../support/reconcile-bench.ts';
+
+const scope = 'https://management.azure.com/.default';
+let issuer: FakeIssuer;
+let emulator: Emulator;
+let folder: string;
+
+const start = async (options: Partial<EmulatorOptions> = {}): Promise<void> => {
+  emulator = await startEmulator({ world: benchWorld(), issuerCa: issuer.ca, ...options });
+  setDefaultCACertificates([...getCACertificates('default'), emulator.ca]);
+  emulator.world.setFederatedCredentials(operatorClientId, [{ issuer: issuer.url, subject, audience }]);
+};
+beforeEach(async () => {
+  issuer = await startIssuer();
+  folder = await mkdtemp(join(tmpdir(), 'sign-in-'));
+});
+afterEach(async () => {
+  await emulator.stop();
+  await issuer[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+const tokenFile = (): string => join(folder, 'token');
+const writeToken = async (claims: Record<string, unknown> = {}): Promise<void> => writeFile(tokenFile(), `${await issuer.sign(claims)}\n`);
+const options = (change: Partial<SignInOptions> = {}): SignInOptions => ({
+  clientId: operatorClientId,
+  tenantId: benchWorld().tenantId,
+  tokenFile: tokenFile(),
+  authorityHost: emulator.url,
+  ...change,
+});
+const tokenCalls = (): number => emulator.journal.calls({ kind: 'token' }).length;
+
+const failure = async (credential: ReturnType<typeof createCredential>): Promise<ReconcileError> => {
+  const thrown: unknown = await credential.getToken(scope).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (thrown instanceof ReconcileError) return thrown;
+  throw new Error(`expected a ReconcileError, got ${String(thrown)}`);
+};
+
+describe('the sign-in', () => {
+  it('trades the token of the pod for one that Azure takes', async () => {
+    await start();
+    await writeToken();
+    const session = createSession({
+      credential: createCredential(options()),
+      endpoint: emulator.url,
+      audience: 'https://management.azure.com',
+      userAgent: 'test',
+    });
+    expect(await createClusters(session).observe(clusterId, new AbortController().signal)).toMatchObject({ location: 'westeurope' });
+  });
+
+  it('asks once for many who need a token at the same time', async () => {
+    await start();
+    await writeToken();
+    const credential = createCredential(options());
+    const tokens = await Promise.all(Array.from({ length: 10 }, () => credential.getToken(scope)));
+    expect(new Set(tokens.map((each) => each?.token)).size).toBe(1);
+    expect(tokenCalls()).toBe(1);
+  });
+
+  it('reads the token file at each request, so that a rotated token counts at once', async () => {
+    await start({ accessTokenSeconds: 1 });
+    await writeToken({ sub: 'system:serviceaccount:platform:somebody-else' });
+    const credential = createCredential(options());
+    await failure(credential);
+    await writeToken();
+    expect(await credential.getToken(scope)).toMatchObject({ token: expect.any(String) as string });
+  });
+
+  it('tries again at once after a failure, instead of answering from memory', async () => {
+    await start();
+    await writeToken();
+    emulator.world.setFederatedCredentials(operatorClientId, []);
+    const credential = createCredential(options());
+    await failure(credential);
+    emulator.world.setFederatedCredentials(operatorClientId, [{ issuer: issuer.url, subject, audience }]);
+    expect((await credential.getToken(scope))?.token).toBeTruthy();
+  });
+});
+
+describe('a sign-in that is refused', () => {
+  const presented = (claims: { issuer?: string; subject?: string; audience?: string } = {}): string =>
+    `issuer ${claims.issuer ?? issuer.url}, subject ${claims.subject ?? subject}, audience ${claims.audience ?? audience}`;
+
+  it.each([
+    ['another subject', { sub: 'system:serviceaccount:a:b' }, { subject: 'system:serviceaccount:a:b' }, 'AADSTS700213', 'detailed'],
+    ['another audience', { aud: ['api://other'] }, { audience: 'api://other' }, 'AADSTS700212', 'detailed'],
+    [
+      'another subject, in the older words',
+      { sub: 'system:serviceaccount:a:b' },
+      { subject: 'system:serviceaccount:a:b' },
+      'AADSTS70021',
+      'general',
+    ],
+  ] as const)('for %s names issuer, subject and audience, and how to compare them', async (_, claims, shown, code, federationErrors) => {
+    await start({ federationErrors });
+    await writeToken(claims);
+    expect(await failure(createCredential(options()))).toMatchObject({
+      reason: 'FederatedCredentialMismatch',
+      stalls: 'afterTenMinutes',
+      retry: { kind: 'backOff' },
+      message: `Entra does not accept the operator's ServiceAccount token (${code}): no federated credential of client ${operatorClientId} in tenant ${benchWorld().tenantId} has exactly ${presented(shown)}. Compare them with: az identity federated-credential list.`,
+    });
+  });
+
+  it('for another issuer says so', async () => {
+    await start();
+    await writeToken();
+    emulator.world.setFederatedCredentials(operatorClientId, [{ issuer: `${issuer.url}/`, subject, audience }]);
+    const { reason, message } = await failure(createCredential(options()));
+    expect(reason).toBe('FederatedCredentialMismatch');
+    expect(message).toContain(presented());
+  });
+
+  it('for an application that Entra does not know names client and tenant', async () => {
+    await start();
+    await writeToken();
+    const clientId = randomUUID();
+    expect(await failure(createCredential(options({ clientId })))).toMatchObject({
+      reason: 'AuthenticationFailed',
+      stalls: 'afterTenMinutes',
+      message: `Entra knows no application ${clientId} in tenant ${benchWorld().tenantId} (AADSTS700016): check azure.clientId and azure.tenantId.`,
+    });
+  });
+
+  it('for a token that has expired points at the clocks', async () => {
+    await start();
+    await writeToken({ iat: 1, nbf: 1, exp: 2 });
+    const { reason, stalls, message } = await failure(createCredential(options()));
+    expect([reason, stalls]).toEqual(['AuthenticationFailed', 'never']);
+    expect(message).toContain('as expired, not valid yet or wrongly signed (AADSTS700024;');
+    expect(message).toContain('check the clocks of the nodes, and that the token file is still renewed.');
+  });
+
+  it('for want of a token file points at the webhook', async () => {
+    await start();
+    expect(await failure(createCredential(options()))).toMatchObject({
+      reason: 'CredentialUnavailable',
+      stalls: 'never',
+      message:
+        'The ServiceAccount token file named by AZURE_FEDERATED_TOKEN_FILE can\'t be read: is the pod labelled azure.workload.identity/use: "true", and is the workload identity webhook running?',
+    });
+    expect(tokenCalls()).toBe(0);
+  });
+
+  it('because nothing answers says where it was tried, and the same in every run', async () => {
+    await start();
+    await writeToken();
+    const dead = options({ authorityHost: 'https://127.0.0.1:1' });
+    const credential = createCredential(dead);
+    const first = await failure(credential);
+    expect(first).toMatchObject({ reason: 'AuthenticationUnavailable', stalls: 'never', retry: { kind: 'backOff' } });
+    expect(first.message).toContain('No Azure token could be had from https://127.0.0.1:1; trying again.');
+    expect((await failure(credential)).message).toBe(first.message);
+  });
+
+  it.each([
+    ['another subject', { sub: 'system:serviceaccount:a:b' }],
+    ['an expired token', { iat: 1, nbf: 1, exp: 2 }],
+    ['a token without a key that anybody knows', { iss: 'https://127.0.0.1:1' }],
+  ])('says the same in every run, and never shows the token: %s', async (_, claims) => {
+    let later = 0;
+    await start({ clock: () => new Date(Date.now() + later) });
+    await writeToken(claims);
+    const credential = createCredential(options());
+    const first = await failure(credential);
+    later = 7000;
+    const second = await failure(credential);
+    expect(second.message).toBe(first.message);
+    expect(first.message).not.toMatch(/eyJ|[0-9a-f-]{36}.*Trace/);
+  });
+
+  it('reaches a run through the SDKs with all its words', async () => {
+    await start();
+    await writeToken({ sub: 'system:serviceaccount:a:b' });
+    const session = createSession({
+      credential: createCredential(options()),
+      endpoint: emulator.url,
+      audience: 'https://management.azure.com',
+      userAgent: 'test',
+    });
+    const thrown: unknown = await createClusters(session)
+      .observe(clusterId, new AbortController().signal)
+      .catch((error: unknown) => error);
+    expect(thrown).toBeInstanceOf(ReconcileError);
+    expect(thrown).toMatchObject({ reason: 'FederatedCredentialMismatch', stalls: 'afterTenMinutes' });
+  });
+});
