@@ -44,7 +44,7 @@ interface Flag {
   readonly fallback?: string;
 }
 
-/** Every flag: `--watch-namespaces` is also the variable `AKS_NOTIFIER_WATCH_NAMESPACES`. The flag wins over the variable, the variable over the default. */
+/** Every flag: `--log-level` is also the variable `AKS_NOTIFIER_LOG_LEVEL`. The flag wins over the variable, the variable over the default. */
 const flags = {
   'metrics-addr': { default: ':8080', help: 'where /metrics is served; port 0 takes a free port, 0 turns it off' },
   'health-addr': { default: ':8081', help: 'where /healthz and /readyz are served; port 0 takes a free port, 0 turns it off' },
@@ -108,9 +108,9 @@ export const readConfig = (args: readonly string[], environment: Environment): C
   if (given['help'] !== undefined) return 'help';
   const value = (name: FlagName): string => {
     const flag: Flag = flags[name];
-    return (
-      given[name] ?? environment[variableOf(name)] ?? (flag.fallback === undefined ? undefined : environment[flag.fallback]) ?? flag.default
-    );
+    // A chart that renders an empty variable means that there is none.
+    const variable = environment[variableOf(name)] || (flag.fallback === undefined ? undefined : environment[flag.fallback]);
+    return given[name] ?? (variable || flag.default);
   };
   const named = (name: FlagName): string => `--${name} (or ${variableOf(name)})`;
 
@@ -147,7 +147,7 @@ export const readConfig = (args: readonly string[], environment: Environment): C
     readyGraceMilliseconds: duration('ready-grace-period', '0', '24h'),
     concurrency,
     logLevel: value('log-level'),
-    podName: environment['POD_NAME'] ?? environment['HOSTNAME'] ?? 'aks-notifier',
+    podName: environment['POD_NAME'] || environment['HOSTNAME'] || 'aks-notifier',
     azure: readAzure(environment, mistakes),
   };
   if (mistakes.length > 0) throw new ConfigError(mistakes);
@@ -199,6 +199,8 @@ const readAzure = (environment: Environment, mistakes: string[]): AzureConfig =>
   const audience = (
     environment['AZURE_RESOURCE_MANAGER_AUDIENCE'] || (knownEndpoints.includes(endpoint) ? endpoint : publicEndpoint)
   ).replace(/\/+$/, '');
+  if (!URL.canParse(audience))
+    mistakes.push(`AZURE_RESOURCE_MANAGER_AUDIENCE is "${audience}": write an address such as ${publicEndpoint}.`);
   const forbidden = [endpoint, authorityHost].find((each) => cloudsWithoutArgAlerts.includes(new URL(each).hostname));
   if (forbidden !== undefined)
     mistakes.push(

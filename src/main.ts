@@ -1,7 +1,9 @@
-import { ConfigError, help, readConfig } from './config.ts';
+import { ConfigError, help, readConfig, type Config } from './config.ts';
+import { loadKubeAccess, type KubeAccess } from './kube/config.ts';
 import { KubeConfigError } from './kube/kubeconfig.ts';
 import { createLogger } from './observe/logger.ts';
 import { startOperator, type Operator } from './operator.ts';
+import { systemClock } from './runtime/clock.ts';
 
 /** Set by the build; from source there is none. */
 declare const AKS_NOTIFIER_VERSION: string | undefined;
@@ -17,12 +19,32 @@ const refuse = (mistakes: readonly string[]): never => {
   process.exit(1);
 };
 
+/** What flags, variables and the kubeconfig say; every mistake in any of them is reported before anything starts. */
+const readEverything = async (): Promise<{ readonly config: Config; readonly access: KubeAccess } | 'help'> => {
+  const mistakes: string[] = [];
+  const collect = (error: unknown): undefined => {
+    if (error instanceof ConfigError) mistakes.push(...error.mistakes);
+    else if (error instanceof KubeConfigError) mistakes.push(error.message);
+    else throw error;
+  };
+  let config: Config | 'help' | undefined;
+  try {
+    config = readConfig(process.argv.slice(2), process.env);
+  } catch (error) {
+    collect(error);
+  }
+  if (config === 'help') return 'help';
+  const access = await loadKubeAccess({ environment: process.env, clock: systemClock }).catch(collect);
+  return config && access ? { config, access } : refuse(mistakes);
+};
+
 const main = async (): Promise<void> => {
-  const config = readConfig(process.argv.slice(2), process.env);
-  if (config === 'help') {
+  const read = await readEverything();
+  if (read === 'help') {
     process.stdout.write(`${help()}\n`);
     return;
   }
+  const { config, access } = read;
   const log = createLogger(config.logLevel);
   process.on('unhandledRejection', (reason) => {
     log.fatal({ error: reason instanceof Error ? (reason.stack ?? reason.message) : String(reason) }, 'unhandled rejection: this is a bug');
@@ -51,11 +73,9 @@ const main = async (): Promise<void> => {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 
-  hasStarted(await startOperator(config, process.env, log, version));
+  hasStarted(await startOperator(config, access, log, version));
 };
 
 main().catch((error: unknown) => {
-  if (error instanceof ConfigError) refuse(error.mistakes);
-  if (error instanceof KubeConfigError) refuse([error.message]);
   refuse([error instanceof Error ? error.message : String(error)]);
 });

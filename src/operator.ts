@@ -9,7 +9,7 @@ import { createSession } from './azure/session.ts';
 import { createCredential } from './azure/sign-in.ts';
 import type { Config } from './config.ts';
 import { needsVisit } from './core/needs-visit.ts';
-import { loadKubeAccess } from './kube/config.ts';
+import type { KubeAccess } from './kube/config.ts';
 import { createEventRecorder } from './kube/event-recorder.ts';
 import { isForbidden, isNotFound } from './kube/failure.ts';
 import { startListWatch, type Occurrence } from './kube/list-watch.ts';
@@ -20,9 +20,9 @@ import { createMetrics } from './observe/metrics.ts';
 import { probe, servePages, type PageServer } from './observe/server.ts';
 import type { Logger } from './observe/logger.ts';
 import { createClusterFactsCache } from './reconcile/cluster-facts-cache.ts';
-import { createFailureBook } from './reconcile/failure-book.ts';
 import { createObjects, resource } from './reconcile/objects.ts';
 import { createReconcile } from './reconcile/reconcile.ts';
+import { createRunMemory } from './reconcile/run-memory.ts';
 import { backOffMilliseconds } from './runtime/back-off.ts';
 import { systemClock, type Clock } from './runtime/clock.ts';
 import { startController, type Controller } from './runtime/controller.ts';
@@ -39,32 +39,38 @@ const eventFlushMilliseconds = 2000;
 
 /**
  * Builds everything and starts it: servers for probes and metrics first, then the watch, then the workers.
- * @throws KubeConfigError when no API server is configured; Error when an address can't be listened on
+ * @throws Error when an address can't be listened on
  */
-export const startOperator = async (
-  config: Config,
-  environment: Readonly<Record<string, string | undefined>>,
-  log: Logger,
-  version: string,
-): Promise<Operator> => {
+export const startOperator = async (config: Config, access: KubeAccess, log: Logger, version: string): Promise<Operator> => {
   const clock = systemClock;
   const random = Math.random;
-  const access = await loadKubeAccess({ environment, clock });
   const transport = createTransport(access, { userAgent: `${manager}/${version}`, clock });
   const store = createStore<MaintenanceNotification>();
-  const recorder = createEventRecorder({ transport, component: manager, instance: config.podName, clock, random });
+  const recorder = createEventRecorder({
+    transport,
+    component: manager,
+    instance: config.podName,
+    clock,
+    random,
+    onDrop: (why, { namespace, name }, { reason }, error) =>
+      log[why === 'duplicate' ? 'debug' : 'warn'](
+        { namespace, name, why, event: reason, ...(error instanceof Error ? { error: error.message } : {}) },
+        'dropped an event',
+      ),
+  });
   // The watch feeds the controller and the controller waits for the watch: each needs the other's name before it is there.
   const late: { controller?: Controller } = {};
   const metrics = createMetrics(() => late.controller?.depth().ready ?? 0);
   const aborting = new AbortController();
 
-  let watchIsSynced = false;
+  /** What is still missing before the operator can work; undefined: nothing. */
+  let waitingFor: string | undefined = 'the UID of the namespace kube-system has not been read yet';
   const servers: PageServer[] = [];
   if (config.healthAddress)
     servers.push(
       await servePages(config.healthAddress, {
         '/healthz': () => probe(undefined),
-        '/readyz': () => probe(readiness(aborting.signal.aborted, watchIsSynced)),
+        '/readyz': () => probe(aborting.signal.aborted ? 'stopping' : waitingFor),
       }),
     );
   if (config.metricsAddress)
@@ -81,6 +87,7 @@ export const startOperator = async (
   );
 
   const installationId = config.installationId ?? (await uidOfKubeSystem(transport, clock, log, aborting.signal));
+  waitingFor = `the objects of ${crdName} have not been listed yet`;
   const session = createSession({
     credential: createCredential(config.azure),
     endpoint: config.azure.endpoint,
@@ -98,7 +105,7 @@ export const startOperator = async (
       roleAssignments: createRoleAssignments(session),
     },
     clusterFacts: createClusterFactsCache(clusters, () => clock.now(), random),
-    failures: createFailureBook(),
+    memory: createRunMemory(),
     announce: ({ metadata: { namespace, name, uid } }, announcement) =>
       recorder.record({ apiVersion, kind, namespace, name, uid }, announcement),
     log: ({ metadata: { namespace, name } }, { cause, ...entry }) => {
@@ -146,7 +153,7 @@ export const startOperator = async (
   });
   late.controller = controller;
   watch.synced.then(() => {
-    watchIsSynced = true;
+    waitingFor = undefined;
     log.info({ objects: store.size, installationId }, 'ready');
   }, log.error.bind(log));
 
@@ -161,11 +168,6 @@ export const startOperator = async (
       await Promise.all(servers.map((server) => server.close()));
     },
   };
-};
-
-const readiness = (isStopping: boolean, watchIsSynced: boolean): string | undefined => {
-  if (isStopping) return 'stopping';
-  return watchIsSynced ? undefined : `the objects of ${crdName} have not been listed yet`;
 };
 
 /** The id of this installation, when none is configured. Waits for the API server rather than ending. */

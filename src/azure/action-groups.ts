@@ -51,7 +51,10 @@ export const fromAzure = (group: ActionGroupResource, id: string): ActionGroup =
     enabled: group.enabled ?? true,
     shortName: group.groupShortName ?? '',
     receivers,
-    strangers: strangeLists.flatMap((list) => (group[list] ?? []).map(({ name }) => `${list.replace('Receivers', '')}[${name ?? ''}]`)),
+    strangers: [
+      ...(group.webhookReceivers ?? []).flatMap(({ name, useAadAuth }) => (useAadAuth ? [`webhook[${name}].useAadAuth`] : [])),
+      ...strangeLists.flatMap((list) => (group[list] ?? []).map(({ name }) => `${list.replace('Receivers', '')}[${name ?? ''}]`)),
+    ],
     tags: group.tags ?? {},
   };
 };

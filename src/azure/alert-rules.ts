@@ -42,6 +42,21 @@ const actionsFrom = ({ actionGroups, customProperties, actionProperties }: NonNu
   emailSubject: actionProperties?.[emailSubjectKey],
 });
 
+/** What somebody set that we never set, as far as it changes what the rule sees or sends. Azure's own defaults are no strangers. */
+const strangersIn = ({ criteria, overrideQueryTimeRange, actions }: ScheduledQueryRuleResource): AlertRule['strangers'] => {
+  const [first, ...others] = criteria?.allOf ?? [];
+  const further = Object.entries(actions?.actionProperties ?? {}).filter(([name]) => name !== emailSubjectKey);
+  const found = {
+    conditions: others.length > 0 ? String(others.length + 1) : undefined,
+    overrideQueryTimeRange,
+    metricMeasureColumn: first?.metricMeasureColumn,
+    resourceIdColumn: first?.resourceIdColumn,
+    criterionType: first?.criterionType === 'StaticThresholdCriterion' ? undefined : first?.criterionType,
+    ...Object.fromEntries(further.map(([name, value]) => [`actionProperties.${name}`, value])),
+  };
+  return Object.fromEntries(Object.entries(found).flatMap(([field, value]) => (value ? [[field, value]] : [])));
+};
+
 /** Azure's answer in our own words: only what we own is taken over, absent means Azure's documented default. */
 export const fromAzure = (rule: ScheduledQueryRuleResource, id: string): ObservedAlertRule => ({
   principalId: rule.identity?.principalId,
@@ -63,6 +78,7 @@ export const fromAzure = (rule: ScheduledQueryRuleResource, id: string): Observe
     muteMinutes: minutes(rule.muteActionsDuration ?? 'PT0M'),
     ...actionsFrom(rule.actions ?? {}),
     identityType: rule.identity?.type ?? 'None',
+    strangers: strangersIn(rule),
     tags: rule.tags ?? {},
   },
 });

@@ -123,7 +123,7 @@ const badRequest = (message: string): Answer => {
 };
 
 const answerTo = ({ status, code, message }: AzureError): Answer => {
-  if (code === 'AuthorizationFailed' && /\bcondition\b/i.test(message))
+  if (code === 'AuthorizationFailed' && /\bcondition\b/i.test(message.replaceAll(/'[^']*'/g, '')))
     return {
       reason: 'AccessDeniedByCondition',
       stalls: 'afterTenMinutes',

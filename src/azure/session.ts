@@ -20,7 +20,7 @@ export interface SessionOptions {
 /** One call to Azure, as metrics count it. */
 export interface AzureCall {
   readonly operation: string;
-  /** HTTP status, ARM's error code or a socket's. */
+  /** `ok`, the HTTP status of a failure, a socket's error code, or the reason why nobody could sign in. */
   readonly code: string;
   readonly seconds: number;
 }
@@ -80,7 +80,7 @@ export const createSession = ({ credential, endpoint, audience, userAgent, onCal
       const report = (code: string): void => onCall?.({ operation, code, seconds: (performance.now() - started) / 1000 });
       try {
         const answer = await make({ abortSignal: signal, requestOptions: { timeout: timeoutMilliseconds } });
-        report('200');
+        report('ok');
         return answer;
       } catch (thrown) {
         if (thrown instanceof ReconcileError) {

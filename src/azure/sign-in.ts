@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { ClientAssertionCredential, type AccessToken, type TokenCredential } from '@azure/identity';
+import { ClientAssertionCredential, type AccessToken, type GetTokenOptions, type TokenCredential } from '@azure/identity';
 import { ReconcileError, type Stalls } from '../core/failure.ts';
 import type { Reason } from '../api/condition.ts';
+import { abortable } from '../runtime/abortable.ts';
 import { steadyText } from './failure.ts';
 
 /** What the workload identity webhook puts into the pod. */
@@ -43,40 +44,84 @@ const claimsOf = (token: string): { readonly issuer: string; readonly subject: s
 const mismatchCodes = ['70021', '700211', '700212', '700213', '700214', '700223', '90061', '50166'];
 const expiredCodes = ['700024', '700027'];
 
+/** Entra answers within a second or two, or not at all. */
+const timeoutMilliseconds = 30_000;
+/** What Entra is given to breathe when it says 429 without a time. MSAL itself refuses to ask for about as long. */
+const throttledSeconds = 60;
+
 /**
  * A credential that trades the pod's projected ServiceAccount token for an Azure token. Unlike the SDK's own
  * WorkloadIdentityCredential it reads the token file at each request (that one keeps it for five minutes, and a rotated
- * token is then refused with AADSTS700024), asks once for many callers, and starts afresh after a failure (MSAL answers from
- * memory for a minute after one 503).
+ * token is then refused with AADSTS700024), asks once for many callers, gives up on an Entra that never answers, and starts afresh
+ * after a failure (MSAL answers from memory for a minute after one 503). Only a 429 it remembers, with its Retry-After.
  */
 export const createCredential = (options: SignInOptions): TokenCredential => {
-  const fresh = (): ClientAssertionCredential =>
-    new ClientAssertionCredential(options.tenantId, options.clientId, async () => (await readFile(options.tokenFile, 'utf8')).trim(), {
-      authorityHost: options.authorityHost,
-      disableInstanceDiscovery: !publicAuthorities.has(new URL(options.authorityHost).hostname),
-      retryOptions: { maxRetries: 0 },
-    });
-  let credential = fresh();
+  const fresh = (): Attempt => {
+    const attempt: Attempt = {
+      retryAfterSeconds: undefined,
+      credential: new ClientAssertionCredential(
+        options.tenantId,
+        options.clientId,
+        async () => (await readFile(options.tokenFile, 'utf8')).trim(),
+        {
+          authorityHost: options.authorityHost,
+          disableInstanceDiscovery: !publicAuthorities.has(new URL(options.authorityHost).hostname),
+          retryOptions: { maxRetries: 0 },
+          // MSAL keeps the headers of an answer to itself.
+          additionalPolicies: [
+            {
+              position: 'perCall',
+              policy: {
+                name: 'rememberRetryAfter',
+                sendRequest: async (request, next) => {
+                  const response = await next(request);
+                  if (response.status === 429)
+                    attempt.retryAfterSeconds = Number(response.headers.get('retry-after') ?? throttledSeconds) || throttledSeconds;
+                  return response;
+                },
+              },
+            },
+          ],
+        },
+      ),
+    };
+    return attempt;
+  };
+  let attempt = fresh();
+  let throttled: { readonly until: number; readonly error: ReconcileError } | undefined;
   const underWay = new Map<string, Promise<AccessToken>>();
+
+  const ask = async (scopes: string | string[], request: GetTokenOptions): Promise<AccessToken> => {
+    if (throttled && performance.now() < throttled.until) throw throttled.error;
+    const deadline = AbortSignal.timeout(timeoutMilliseconds);
+    const { credential } = attempt;
+    try {
+      return await abortable(credential.getToken(scopes, { ...request, abortSignal: deadline }), deadline);
+    } catch (error) {
+      const { retryAfterSeconds } = attempt;
+      attempt = fresh();
+      const explained = await explainSignIn(error, options, retryAfterSeconds);
+      throttled = retryAfterSeconds === undefined ? undefined : { until: performance.now() + retryAfterSeconds * 1000, error: explained };
+      throw explained;
+    }
+  };
+
   return {
-    getToken: (scopes, request) => {
-      // One answer serves all who ask at the same time; a caller's own abort must not fail the others, so it isn't handed on.
-      const key = `${[scopes].flat().join(' ')} ${request?.claims ?? ''}`;
-      const pending = underWay.get(key);
-      if (pending) return pending;
-      const { abortSignal: _, ...rest } = request ?? {};
-      const asking = credential
-        .getToken(scopes, rest)
-        .catch(async (error: unknown) => {
-          credential = fresh();
-          throw await explainSignIn(error, options);
-        })
-        .finally(() => underWay.delete(key));
+    getToken: (scopes, request = {}) => {
+      // One answer serves all who ask at the same time; who leaves early leaves the others their answer.
+      const key = `${[scopes].flat().join(' ')} ${request.claims ?? ''}`;
+      const asking = underWay.get(key) ?? ask(scopes, request).finally(() => underWay.delete(key));
       underWay.set(key, asking);
-      return asking;
+      return request.abortSignal ? abortable(asking, request.abortSignal as AbortSignal) : asking;
     },
   };
 };
+
+interface Attempt {
+  readonly credential: ClientAssertionCredential;
+  /** What the last 429 asked for. */
+  retryAfterSeconds: number | undefined;
+}
 
 interface SignInFailure {
   readonly name?: string;
@@ -85,11 +130,15 @@ interface SignInFailure {
 }
 
 /** What a refused sign-in means, in words that name issuer, subject and audience, and where to compare them. */
-const explainSignIn = async (thrown: unknown, options: SignInOptions): Promise<ReconcileError> => {
+const explainSignIn = async (thrown: unknown, options: SignInOptions, retryAfterSeconds: number | undefined): Promise<ReconcileError> => {
   const error = thrown as SignInFailure;
   const text = error.message ?? String(thrown);
-  const failure = (reason: Reason, message: string, stalls: Stalls, seconds?: number): ReconcileError =>
-    new ReconcileError(reason, message, { stalls, cause: thrown, ...(seconds === undefined ? {} : { retry: { kind: 'after', seconds } }) });
+  const failure = (reason: Reason, message: string, stalls: Stalls): ReconcileError =>
+    new ReconcileError(reason, message, {
+      stalls,
+      cause: thrown,
+      ...(retryAfterSeconds === undefined ? {} : { retry: { kind: 'after', seconds: retryAfterSeconds } }),
+    });
 
   if (/ENOENT|EACCES/.test(text))
     return failure(

@@ -27,6 +27,12 @@ export interface ActionGroup {
   readonly tags: Readonly<Record<string, string>>;
 }
 
+/** Whether a spec names a receiver of any kind: a short name or empty lists alone make no group. */
+export const hasReceivers = ({ receivers }: MaintenanceNotificationSpec): boolean => {
+  const { shortName: _, ...lists } = receivers ?? {};
+  return Object.values(lists).some((list) => list.length > 0);
+};
+
 /** The action group that a spec asks for; undefined when it only uses groups that exist already. */
 export const desiredActionGroup = (
   spec: MaintenanceNotificationSpec,
@@ -35,7 +41,7 @@ export const desiredActionGroup = (
   clusterName: string,
 ): ActionGroup | undefined => {
   const { receivers } = spec;
-  if (!receivers) return undefined;
+  if (!receivers || !hasReceivers(spec)) return undefined;
   return {
     id: actionGroupId(place, azureName(owner, clusterName)),
     enabled: true,

@@ -31,6 +31,8 @@ export interface AlertRule {
   readonly customProperties: Readonly<Record<string, string>>;
   readonly emailSubject: string | undefined;
   readonly identityType: string;
+  /** Settings that we never make and that change what a rule does, as `overrideQueryTimeRange: PT5M`. Empty in what we want. */
+  readonly strangers: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
 }
 
@@ -79,6 +81,7 @@ export const desiredAlertRule = (options: {
     customProperties: wanted.customProperties ?? {},
     emailSubject: wanted.emailSubject,
     identityType: 'SystemAssigned',
+    strangers: {},
     tags: { ...spec.tags, [ownerTagName]: ownerWords(owner) },
   };
 };

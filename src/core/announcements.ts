@@ -101,7 +101,9 @@ const turns = (
 ): readonly Announcement[] => {
   switch (outcome.kind) {
     case 'succeeded':
-      return wasFailing(before) ? [{ type: 'Normal', reason: 'Recovered', message: 'Everything stands in Azure again.' }] : [];
+      return wasFailing(before)
+        ? [{ type: 'Normal', reason: 'Recovered', message: 'What failed before works: everything stands in Azure.' }]
+        : [];
     case 'failed':
       if (outcome.stalled && !conditionOf(before?.conditions, 'Stalled'))
         return [{ type: 'Warning', reason: 'Stalled', message: `${outcome.reason}: ${outcome.message}` }];

@@ -7,7 +7,7 @@ const messageLimit = 1024;
 const order = (type: string): number => conditionTypes.findIndex((each) => each === type);
 
 /** RFC 3339 with whole seconds, the form that metav1.Time has. */
-export const timestamp = (now: Date): string => now.toISOString().replace(/\.\d+Z$/, 'Z');
+const timestamp = (now: Date): string => now.toISOString().replace(/\.\d+Z$/, 'Z');
 
 /** The condition of that type, if it is there. */
 export const conditionOf = (conditions: readonly Condition[] | undefined, type: ConditionType): Condition | undefined =>

@@ -61,6 +61,7 @@ const alertRuleFields = (rule: AlertRule): Fields => ({
   actionGroups: rule.actionGroupIds.map(comparableId).toSorted().join(', '),
   ...Object.fromEntries(Object.entries(rule.customProperties).map(([key, value]) => [`customProperties.${key}`, value])),
   ...(rule.emailSubject === undefined ? {} : { emailSubject: rule.emailSubject }),
+  ...rule.strangers,
   identity: rule.identityType.toLowerCase(),
   ...tagFields(rule.tags),
 });

@@ -126,8 +126,11 @@ const readCredentialFile = async (path: string): Promise<string> => {
  * tenth of a second, and a pod signs in with a token file.
  */
 const pluginReader = (context: CurrentContext): (() => Promise<Credentials>) => {
-  const loading = import('./plugin-sign-in.ts').then(({ createPluginSignIn }) => createPluginSignIn(context));
-  return async () => (await loading)();
+  let signIn: (() => Promise<Credentials>) | undefined;
+  return async () => {
+    signIn ??= (await import('./plugin-sign-in.ts')).createPluginSignIn(context);
+    return signIn();
+  };
 };
 
 const sameTls = (left: TlsMaterial, right: TlsMaterial): boolean =>

@@ -30,7 +30,7 @@ export const createMetrics = (depth: () => number): Metrics => {
   });
   const calls = new Counter({
     name: 'aks_notifier_azure_requests_total',
-    help: 'Calls to Azure Resource Manager by operation and by HTTP status, error code or socket error.',
+    help: 'Calls to Azure Resource Manager by operation and by ok, HTTP status of the failure, or socket error.',
     labelNames: ['operation', 'code'],
     registers,
   });

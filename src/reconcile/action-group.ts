@@ -5,9 +5,8 @@ import { ReconcileError } from '../core/failure.ts';
 import { note } from '../core/inventory.ts';
 import { claim, type Run } from './run.ts';
 
-/** Sees to it that the action group of our own stands as desired, and that the groups of others which the rule calls exist. */
+/** Sees to it that the action group of our own stands as desired. */
 export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefined, foreignTags: ForeignTags): Promise<void> => {
-  await othersExist(run);
   if (!desired) {
     run.draft = { ...run.draft, actionGroupId: undefined };
     claim(run, 'ActionGroupReady', 'True', 'NotManaged', 'Only action groups that exist already are used; they are not changed.');
@@ -39,20 +38,21 @@ export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefin
 
 const actionOf = (run: Run, decision: ReturnType<typeof decide>, id: string): Run['actions'][number] => {
   const differences = 'differences' in decision ? { differences: decision.differences } : {};
-  return { verb: verbOf(run, decision.kind, id), part: 'ActionGroup', target: id, ...differences };
+  return { verb: verbOf(run, decision.kind), part: 'ActionGroup', target: id, ...differences };
 };
 
-/** A change is drift when nobody asked for it: the generation was carried out before, and the thing stood as it should. */
-export const verbOf = (run: Run, kind: ReturnType<typeof decide>['kind'], id: string): Run['actions'][number]['verb'] => {
-  const settled = run.object.status?.observedGeneration === run.object.metadata.generation;
-  const stood = (run.object.status?.resources ?? []).some((entry) => entry.id === id && entry.state === 'Present');
-  if (settled && stood) return 'DriftCorrected';
+/** What a change is called: nobody asked for it when all stood before as this generation wants it. */
+export const verbOf = ({ hasStood }: Run, kind: ReturnType<typeof decide>['kind']): Run['actions'][number]['verb'] => {
+  if (hasStood) return 'DriftCorrected';
   if (kind === 'replace') return 'Replaced';
   return kind === 'create' ? 'Created' : 'Updated';
 };
 
-/** A rule that calls a group which is gone tells nobody, and Azure doesn't say so. */
-const othersExist = async (run: Run): Promise<void> => {
+/**
+ * Sees to it that the groups of others which the rule calls exist: a rule that calls a group which is gone tells nobody, and Azure doesn't
+ * say so.
+ */
+export const ensureOthersExist = async (run: Run): Promise<void> => {
   for (const id of run.object.spec.actionGroupIds ?? []) {
     const found = await run.deps.azure.actionGroups.observe(id, run.signal).catch((thrown: unknown) => {
       // Not being allowed to look at somebody else's group is no reason to do nothing: the rule may call it all the same.
@@ -63,6 +63,7 @@ const othersExist = async (run: Run): Promise<void> => {
       throw new ReconcileError(
         'DependencyNotReady',
         `The action group ${id} of spec.actionGroupIds does not exist: create it, or take it off the list.`,
+        { stalls: 'afterTenMinutes' },
       );
   }
 };

@@ -24,16 +24,18 @@ export const ensureAlertRule = async (run: Run, desired: AlertRule, foreignTags:
   }
   let principalId = observed?.principalId;
   if (decision.kind !== 'keep') {
-    run.beforeWrite();
     // Azure never changes the scope or the location of a rule.
-    if (decision.kind === 'replace') await alertRules.remove(desired.id, run.signal);
+    if (decision.kind === 'replace') {
+      run.beforeWrite();
+      await alertRules.remove(desired.id, run.signal);
+    }
     // Not in place until Azure has said so: an object whose rule was seen missing has no grace.
     if (decision.kind !== 'update')
       run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind: 'AlertRule', id: desired.id, state: 'Creating' }) };
     run.beforeWrite();
     principalId = (await alertRules.put(desired, run.signal)).principalId;
     const differences = 'differences' in decision ? { differences: decision.differences } : {};
-    run.actions.push({ verb: verbOf(run, decision.kind, desired.id), part: 'AlertRule', target: desired.id, ...differences });
+    run.actions.push({ verb: verbOf(run, decision.kind), part: 'AlertRule', target: desired.id, ...differences });
   }
   run.draft = {
     ...run.draft,

@@ -1,4 +1,4 @@
-import { desiredActionGroup } from '../core/action-group.ts';
+import { desiredActionGroup, hasReceivers } from '../core/action-group.ts';
 import { desiredAlertRule } from '../core/alert-rule.ts';
 import { prerequisitesMet, type ClusterFacts } from '../core/cluster-facts.ts';
 import { conditionOf } from '../core/conditions.ts';
@@ -6,16 +6,16 @@ import type { PartType } from '../api/condition.ts';
 import { reconcileAnnotation } from '../api/names.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { announce, leftovers } from '../core/inventory.ts';
-import { azureName } from '../core/owner.ts';
+import { derivedIds, placeOf } from '../core/place.ts';
 import { upgradeTypes } from '../core/query.ts';
-import { actionGroupId, alertRuleId, parseResourceId, type Place, type ResourceId } from '../core/resource-id.ts';
+import { parseResourceId, sameId, type ResourceId } from '../core/resource-id.ts';
 import { desiredRoleAssignment, readerScopes } from '../core/role-assignment.ts';
 import { settle } from '../core/settle.ts';
-import { ensureActionGroup } from './action-group.ts';
+import { ensureActionGroup, ensureOthersExist } from './action-group.ts';
 import { ensureAlertRule } from './alert-rule.ts';
 import { freshness } from './cluster-facts-cache.ts';
 import { ensureReaderAccess } from './reader-access.ts';
-import { removeEntry } from './remove.ts';
+import { partOf, removeEntry } from './remove.ts';
 import { claim, writeStatus, type Run } from './run.ts';
 
 /** A failure, and the part it belongs to. */
@@ -32,12 +32,12 @@ export interface PartFailure {
 export const carryOut = async (run: Run): Promise<PartFailure | undefined> => {
   const { spec } = run.object;
   const cluster = clusterOf(spec.clusterResourceId);
-  const place: Place = {
-    subscriptionId: spec.placement?.subscriptionId ?? cluster.subscriptionId,
-    resourceGroup: spec.placement?.resourceGroup ?? cluster.resourceGroup,
-  };
-  await begin(run, cluster, place);
-  const foreignTags = run.object.status?.observedGeneration === run.object.metadata.generation ? 'ignored' : 'differ';
+  const place = placeOf(spec, cluster);
+  const ids = derivedIds(run.owner, cluster, place);
+  if (spec.actionGroupIds?.some((id) => sameId(id, ids.actionGroupId)))
+    return { part: 'ActionGroupReady', error: ownGroupNamed(ids.actionGroupId) };
+  await begin(run, ids);
+  const foreignTags = run.hasStood ? 'ignored' : 'differ';
 
   let part: PartType = 'PrerequisitesMet';
   try {
@@ -54,6 +54,8 @@ export const carryOut = async (run: Run): Promise<PartFailure | undefined> => {
     await ensureReaderAccess(run, scopes, principal);
 
     const assignments = scopes.map((scope) => desiredRoleAssignment(run.owner, scope, principal.principalId).id);
+    part = 'ActionGroupReady';
+    await ensureOthersExist(run);
     for (const entry of leftovers(run.draft.inventory, [...assignments, rule.id, ...(group ? [group.id] : [])])) {
       part = partOf[entry.kind];
       await removeEntry(run, entry);
@@ -68,7 +70,12 @@ export const carryOut = async (run: Run): Promise<PartFailure | undefined> => {
   }
 };
 
-const partOf = { ActionGroup: 'ActionGroupReady', AlertRule: 'AlertRuleReady', RoleAssignment: 'ReaderAccessReady' } as const;
+const ownGroupNamed = (id: string): ReconcileError =>
+  new ReconcileError(
+    'InvalidSpec',
+    `spec.actionGroupIds names ${id}, the group that this object makes itself: take it off the list and say in spec.receivers whom to tell.`,
+    { stalls: 'atOnce' },
+  );
 
 const clusterOf = (id: string): ResourceId => {
   const cluster = parseResourceId(id);
@@ -80,11 +87,10 @@ const clusterOf = (id: string): ResourceId => {
  * The first write of a run that has something to do: says that work has begun on a new generation, and what will be made. One write
  * serves both, and there is none when both are known already.
  */
-const begin = async (run: Run, cluster: ResourceId, place: Place): Promise<void> => {
-  const name = azureName(run.owner, cluster.name);
+const begin = async (run: Run, ids: ReturnType<typeof derivedIds>): Promise<void> => {
   let { inventory } = run.draft;
-  if (run.object.spec.receivers) inventory = announce(inventory, 'ActionGroup', actionGroupId(place, name));
-  inventory = announce(inventory, 'AlertRule', alertRuleId(place, name));
+  if (hasReceivers(run.object.spec)) inventory = announce(inventory, 'ActionGroup', ids.actionGroupId);
+  inventory = announce(inventory, 'AlertRule', ids.alertRuleId);
   run.draft = { ...run.draft, inventory };
   const isNew = conditionOf(run.status?.conditions, 'Ready')?.observedGeneration !== run.object.metadata.generation;
   await writeStatus(

@@ -2,6 +2,7 @@ import type { Clusters } from '../azure/clusters.ts';
 import type { ClusterFacts } from '../core/cluster-facts.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { comparableId } from '../core/resource-id.ts';
+import { abortable } from '../runtime/abortable.ts';
 
 /** What was read of a cluster, and why part of it could not be. */
 export interface ReadFacts {
@@ -21,6 +22,9 @@ export interface ClusterFactsCache {
 }
 
 const regularly = 6 * 3_600_000;
+/** What could not be read for lack of a right is asked for again soon: a new grant takes some minutes to act. */
+const unreadableMilliseconds = 10 * 60_000;
+const readMilliseconds = 120_000;
 
 interface Entry {
   readonly read: ReadFacts;
@@ -62,16 +66,18 @@ export const createClusterFactsCache = (clusters: Clusters, now: () => number, r
         return known.read;
       }
       const pending = underWay.get(key);
-      if (pending) return pending;
-      const reading = read(clusterId, signal)
+      if (pending) return abortable(pending, signal);
+      // Shared by all who ask meanwhile, so it ends by its own deadline and not by that of who came first.
+      const reading = read(clusterId, AbortSignal.timeout(readMilliseconds))
         .then((answer) => {
           // The first time anywhere in the period, then once per period: a thousand clusters never fall due together.
-          entries.set(key, { read: answer, readAt: now(), expiresAt: now() + (entry ? 1 : random()) * regularly });
+          const lifetime = answer.unreadable ? unreadableMilliseconds : (entry ? 1 : random()) * regularly;
+          entries.set(key, { read: answer, readAt: now(), expiresAt: now() + lifetime });
           return answer;
         })
         .finally(() => underWay.delete(key));
       underWay.set(key, reading);
-      return reading;
+      return abortable(reading, signal);
     },
   };
 };

@@ -5,7 +5,7 @@ import type { Clusters } from '../azure/clusters.ts';
 import type { RoleAssignments } from '../azure/role-assignments.ts';
 import type { Announcement } from '../core/announcements.ts';
 import type { ClusterFactsCache } from './cluster-facts-cache.ts';
-import type { FailureBook } from './failure-book.ts';
+import type { RunMemory } from './run-memory.ts';
 
 /** Our objects in Kubernetes, as a run needs them. Each write returns the object as the API server answered it. */
 export interface Objects {
@@ -31,7 +31,7 @@ export interface Deps {
   readonly objects: Objects;
   readonly azure: Azure;
   readonly clusterFacts: ClusterFactsCache;
-  readonly failures: FailureBook;
+  readonly memory: RunMemory;
   /** Tells people; never fails and never waits. */
   announce(object: MaintenanceNotification, announcement: Announcement): void;
   /** For the log of the operator. */

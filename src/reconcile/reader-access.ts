@@ -1,8 +1,9 @@
 import { isOurAssignment } from '../core/decide.ts';
 import { ReconcileError } from '../core/failure.ts';
-import { announce, entryOf, note, strike } from '../core/inventory.ts';
+import { announce, note, strike } from '../core/inventory.ts';
 import { sameId } from '../core/resource-id.ts';
 import { desiredRoleAssignment, roleDefinitionId, type RoleAssignment } from '../core/role-assignment.ts';
+import { verbOf } from './action-group.ts';
 import type { RulePrincipal } from './alert-rule.ts';
 import { claim, writeAhead, type Run } from './run.ts';
 
@@ -76,8 +77,7 @@ const create = async (run: Run, desired: RoleAssignment): Promise<RoleAssignment
   run.beforeWrite();
   const answer = await roleAssignments.create(desired, run.signal);
   if (answer === 'created') {
-    const stood = entryOf(run.object.status?.resources ?? [], desired.id)?.state === 'Present';
-    run.actions.push({ verb: stood ? 'DriftCorrected' : 'Created', part: 'ReaderAccess', target: desired.scope });
+    run.actions.push({ verb: verbOf(run, 'create'), part: 'ReaderAccess', target: desired.scope });
     return desired;
   }
   const same = await roleAssignments.findSame(desired, run.signal);

@@ -5,7 +5,8 @@ import { parseDuration } from '../core/duration.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { settle, wasWhole, type Outcome } from '../core/settle.ts';
 import { checkSpec } from '../core/spec-checks.ts';
-import { isConflict, isInvalid, isNotFound } from '../kube/failure.ts';
+import { isConflict, isInvalid, isNotFound, KubeError } from '../kube/failure.ts';
+import { spread } from '../runtime/back-off.ts';
 import type { Reconcile, Requeue } from '../runtime/controller.ts';
 import { carryOut } from './carry-out.ts';
 import { finalize } from './finalize.ts';
@@ -32,24 +33,35 @@ export const createReconcile =
   async (key, signal, stopping) => {
     const object = deps.objects.get(key);
     if (!object) {
-      deps.failures.forget(key);
+      deps.memory.forget(key);
       return done;
     }
+    const run = beginRun(key, object, deps, signal, stopping);
     try {
-      return await visit(beginRun(key, object, deps, signal, stopping));
+      return await visit(run);
     } catch (thrown) {
       // The object was changed or went away under our hands; what is true now comes with the next look.
       const isAnother = deps.objects.get(key)?.metadata.uid !== object.metadata.uid;
       if (isConflict(thrown) || isNotFound(thrown) || (isInvalid(thrown) && isAnother)) return lookAgain;
+      if (!(thrown instanceof KubeError || signal.aborted || stopping.aborted)) await fail(run, unexpected(thrown)).catch(() => undefined);
       throw thrown;
     }
   };
+
+/** A mistake of ours: the object must not look as if it were still being worked on. The error itself is for the log. */
+const unexpected = (cause: unknown): ReconcileError =>
+  new ReconcileError('AzureError', "Something unexpected happened in the operator; it is tried again. The operator's log says more.", {
+    cause,
+  });
 
 const visit = async (run: Run): Promise<Requeue> => {
   const { object, deps } = run;
   const holdsFinalizer = object.metadata.finalizers?.includes(finalizer) ?? false;
   if (object.metadata.deletionTimestamp) return holdsFinalizer ? remove(run) : done;
-  if (object.spec.suspend) return end(run, { kind: 'suspended' }, done);
+  if (object.spec.suspend) {
+    deps.memory.forgive(run.key);
+    return end(run, { kind: 'suspended' }, done);
+  }
 
   const verdict = checkSpec(object.spec);
   if (verdict) return fail(run, new ReconcileError(verdict.reason, verdict.message, { stalls: 'atOnce' }));
@@ -60,7 +72,7 @@ const visit = async (run: Run): Promise<Requeue> => {
   }
   const failure = await carryOut(run);
   if (failure) return fail(run, failure.error);
-  deps.failures.forget(run.key);
+  deps.memory.succeeded(run.key, object.metadata.generation);
   return end(run, { kind: 'succeeded' }, atInterval(run));
 };
 
@@ -69,7 +81,6 @@ const remove = async (run: Run): Promise<Requeue> => {
   const { object, deps } = run;
   const failure = await finalize(run);
   if (failure) {
-    deps.failures.failed(run.key, failure.reason, deps.now());
     return end(
       run,
       { kind: 'deletionFailed', reason: failure.reason, message: failure.message },
@@ -87,14 +98,14 @@ const remove = async (run: Run): Promise<Requeue> => {
     });
   run.beforeWrite();
   await deps.objects.removeFinalizer(object, run.signal);
-  deps.failures.forget(run.key);
+  deps.memory.forget(run.key);
   return done;
 };
 
 const fail = async (run: Run, failure: ReconcileError): Promise<Requeue> => {
   const { object, deps } = run;
   const now = deps.now();
-  const { since, withReasonSince } = deps.failures.failed(run.key, failure.reason, now);
+  const { since, withReasonSince } = deps.memory.failed(run.key, object.metadata.generation, failure.reason, now);
   const stalled = failure.stalls === 'atOnce' || (failure.stalls === 'afterTenMinutes' && now - withReasonSince >= spreadingMilliseconds);
   const isWhole = wasWhole(object) && run.draft.inventory.every(({ state }) => state === 'Present');
   const inGrace = !stalled && isWhole && now - since < deps.settings.readyGraceMilliseconds;
@@ -112,7 +123,7 @@ const retryOf = (run: Run, { retry }: ReconcileError, stalled: boolean): Requeue
 
 const atInterval = ({ object, deps }: Run): Requeue => {
   const interval = parseDuration(object.spec.interval ?? '') ?? deps.settings.intervalMilliseconds;
-  return { kind: 'after', milliseconds: interval * (1 + intervalJitter * (2 * deps.random() - 1)) };
+  return { kind: 'after', milliseconds: spread(interval, intervalJitter, deps.random()) };
 };
 
 /** Settles the status, writes it if it changed, and tells people what happened. */

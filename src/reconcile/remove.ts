@@ -3,6 +3,9 @@ import { strike, type InventoryEntry } from '../core/inventory.ts';
 import { parseRoleAssignmentId } from '../core/resource-id.ts';
 import type { Run } from './run.ts';
 
+/** The condition that speaks of each kind of thing. */
+export const partOf = { ActionGroup: 'ActionGroupReady', AlertRule: 'AlertRuleReady', RoleAssignment: 'ReaderAccessReady' } as const;
+
 /**
  * Deletes one thing of the inventory, once Azure has shown that it still carries our mark: another may stand under its id by now.
  * What is gone already, or isn't ours any more, is only struck off.

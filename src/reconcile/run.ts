@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { MaintenanceNotification, MaintenanceNotificationStatus } from '../api/maintenance-notification.ts';
 import type { Claim, PartType } from '../api/condition.ts';
 import type { Action } from '../core/announcements.ts';
+import { conditionOf } from '../core/conditions.ts';
 import type { Owner } from '../core/owner.ts';
 import { draftFrom, type Draft } from '../core/settle.ts';
 import type { Deps } from './ports.ts';
@@ -16,6 +17,8 @@ export interface Run {
   readonly owner: Owner;
   readonly signal: AbortSignal;
   readonly deps: Deps;
+  /** Whether all this stood in Azure before, as this very generation asks: a change that is needed now is then drift. */
+  readonly hasStood: boolean;
   draft: Draft;
   readonly actions: Action[];
   /** The status as the API server last answered it. */
@@ -30,6 +33,7 @@ export const beginRun = (key: string, object: MaintenanceNotification, deps: Dep
   owner: { installationId: deps.settings.installationId, namespace: object.metadata.namespace, name: object.metadata.name },
   signal,
   deps,
+  hasStood: deps.memory.hasStood(key, object.metadata.generation) || isReadyNow(object),
   draft: draftFrom(object.status),
   actions: [],
   status: object.status,
@@ -38,6 +42,11 @@ export const beginRun = (key: string, object: MaintenanceNotification, deps: Dep
     signal.throwIfAborted();
   },
 });
+
+const isReadyNow = ({ metadata, status }: MaintenanceNotification): boolean => {
+  const ready = conditionOf(status?.conditions, 'Ready');
+  return ready?.status === 'True' && ready.observedGeneration === metadata.generation;
+};
 
 /** Writes the status, if it differs from what the API server has. */
 export const writeStatus = async (run: Run, status: MaintenanceNotificationStatus): Promise<void> => {

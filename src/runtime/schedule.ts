@@ -23,6 +23,14 @@ export class Schedule {
     this.#order.splice(this.#firstAfter(due, 0), 0, key);
   }
 
+  /** Forgets `key`; nothing happens when it isn't scheduled. */
+  remove(key: string): void {
+    const due = this.#dueOf.get(key);
+    if (due === undefined) return;
+    this.#order.splice(this.#order.indexOf(key, this.#firstAfter(due, -1)), 1);
+    this.#dueOf.delete(key);
+  }
+
   /** The earliest deadline, or undefined when nothing is scheduled. */
   next(): number | undefined {
     const first = this.#order[0];

@@ -50,6 +50,8 @@ export const createWorkQueue = (clock: Clock): WorkQueue => {
     for (const [key, since] of ready) {
       ready.delete(key);
       processing.set(key, false);
+      // The run looks at everything there is to see; when to come again is for it to say.
+      delayed.remove(key);
       return { key, waitedMilliseconds: clock.monotonic() - since };
     }
     return undefined;

@@ -108,7 +108,7 @@ describe('a lost status', () => {
   it('does not keep a deletion from taking everything away', async () => {
     bench = await startBench();
     await bench.settle();
-    bench.api.loseStatus(key);
+    bench.api.tamper(key, (object) => ({ ...object, status: { observedGeneration: -1 } }));
     bench.watch();
     bench.restart();
     bench.api.delete(key);

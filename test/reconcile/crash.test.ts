@@ -20,9 +20,13 @@ interface Point {
 /** Lets the process die at a point. Every write counts, to Kubernetes and to Azure, in the order in which they are sent. */
 const crashAt = (target: Bench, point: Point | undefined): { readonly writes: () => number } => {
   let writes = 0;
+  let isDead = false;
   const around = async <Answer>(write: () => Promise<Answer>): Promise<Answer> => {
+    // A dead process writes nothing more, whatever its catch blocks say.
+    if (isDead) throw new Crash('dead');
     writes += 1;
     const isHere = point?.write === writes;
+    isDead = isHere;
     if (isHere && point.when === 'before') throw new Crash('before');
     const answer = await write();
     if (isHere) throw new Crash('after');

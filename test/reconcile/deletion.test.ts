@@ -102,6 +102,7 @@ describe('deletion', () => {
   it('of an object that never made anything lets it go without a call', async () => {
     bench = await startBench();
     bench.apply(specWith({ suspend: true }));
+    await bench.run();
     bench.api.tamper(key, (object) => ({ ...object, metadata: { ...object.metadata, finalizers: ['aks-notifier.dev/azure-cleanup'] } }));
     bench.api.delete(key);
     await bench.run();

@@ -378,7 +378,7 @@ describe('what isn’t ours', () => {
     expect(bench.object().status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
     expect(bench.object().status?.conditions?.find(({ type }) => type === 'Stalled')).toBeUndefined();
     expect(bench.azureWrites()).toEqual([]);
-    expect(bench.events).toEqual(['Normal Recovered: Everything stands in Azure again.']);
+    expect(bench.events).toEqual(['Normal Recovered: What failed before works: everything stands in Azure.']);
   });
 
   it('is left where it is when the object goes', async () => {

@@ -248,7 +248,7 @@ describe('the metrics of calls', () => {
     await failureOf(azure.alertRules.observe(ruleId, never));
     expect(calls.map(({ operation, code }) => `${operation} ${code}`)).toEqual([
       'actionGroups.put 409',
-      'actionGroups.delete 200',
+      'actionGroups.delete ok',
       'scheduledQueryRules.get ECONNRESET',
     ]);
   });

@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createServerCertificate } from '../../emulator/certificates.ts';
 import { startEmulator, type Emulator, type EmulatorOptions } from '../../emulator/emulator.ts';
 import { createClusters } from '../../src/azure/clusters.ts';
 import { createSession } from '../../src/azure/session.ts';
@@ -41,6 +45,35 @@ const options = (change: Partial<SignInOptions> = {}): SignInOptions => ({
   authorityHost: emulator.url,
   ...change,
 });
+/** A server that trusts nobody and answers as the test says, in the place of Entra. */
+const serve = async (
+  answer: (request: IncomingMessage, response: ServerResponse) => unknown,
+): Promise<{ readonly url: string; readonly close: () => Promise<void> }> => {
+  const { ca, certificate, key } = await createServerCertificate('127.0.0.1');
+  setDefaultCACertificates([...getCACertificates('default'), ca]);
+  const server = createServer({ key, cert: certificate }, answer);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+};
+const metadata = (request: IncomingMessage, response: ServerResponse): unknown => {
+  const base = `https://${request.headers.host}/${benchWorld().tenantId}`;
+  const paths = {
+    issuer: '/v2.0',
+    token_endpoint: '/oauth2/v2.0/token',
+    authorization_endpoint: '/oauth2/v2.0/authorize',
+    jwks_uri: '/keys',
+  };
+  const body = Object.fromEntries(Object.entries(paths).map(([name, path]) => [name, `${base}${path}`]));
+  return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+};
+
 const tokenCalls = (): number => emulator.journal.calls({ kind: 'token' }).length;
 
 const failure = async (credential: ReturnType<typeof createCredential>): Promise<ReconcileError> => {
@@ -200,5 +233,42 @@ describe('a sign-in that is refused', () => {
       .catch((error: unknown) => error);
     expect(thrown).toBeInstanceOf(ReconcileError);
     expect(thrown).toMatchObject({ reason: 'FederatedCredentialMismatch', stalls: 'afterTenMinutes' });
+  });
+});
+
+describe('an Entra that is not itself', () => {
+  it('and says 429 is left alone for as long as it asks', async () => {
+    await start();
+    await writeToken();
+    let asked = 0;
+    const server = await serve((request, response) => {
+      if (request.url?.includes('openid-configuration')) return metadata(request, response);
+      asked += 1;
+      return response.writeHead(429, { 'retry-after': '7', 'content-type': 'application/json' }).end('{"error":"temporarily_unavailable"}');
+    });
+    const credential = createCredential(options({ authorityHost: server.url }));
+    const first = await failure(credential);
+    expect(first).toMatchObject({ reason: 'AuthenticationUnavailable', retry: { kind: 'after', seconds: 7 } });
+    expect(await failure(credential)).toMatchObject({ reason: 'AuthenticationUnavailable', retry: { kind: 'after', seconds: 7 } });
+    expect(asked).toBe(1);
+    await server.close();
+  });
+
+  it('and never answers holds nobody longer than the caller wants to wait', async () => {
+    await start();
+    await writeToken();
+    const arrived = Promise.withResolvers<void>();
+    const server = await serve((request, response) => {
+      if (request.url?.includes('openid-configuration')) return metadata(request, response);
+      arrived.resolve();
+      return undefined;
+    });
+    const credential = createCredential(options({ authorityHost: server.url }));
+    const controller = new AbortController();
+    const asking = credential.getToken(scope, { abortSignal: controller.signal });
+    await arrived.promise;
+    controller.abort(new Error('the run is over'));
+    await expect(asking).rejects.toThrow('the run is over');
+    await server.close();
   });
 });

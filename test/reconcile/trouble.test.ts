@@ -114,7 +114,7 @@ describe('a cluster that is missing', () => {
     bench.emulator.world.addCluster(benchWorld().clusters[0]!);
     await bench.run();
     expect(ready()).toBe('True Succeeded');
-    expect(bench.events.at(-1)).toBe('Normal Recovered: Everything stands in Azure again.');
+    expect(bench.events.at(-1)).toBe('Normal Recovered: What failed before works: everything stands in Azure.');
   });
 
   it('is told apart from a missing resource group of the placement', async () => {
@@ -295,7 +295,7 @@ describe('a transient failure', () => {
     await bench.run();
     expect(ready()).toBe('True Succeeded');
     expect(made()).toBe(4);
-    expect(bench.events.at(-1)).toBe('Normal Recovered: Everything stands in Azure again.');
+    expect(bench.events.at(-1)).toBe('Normal Recovered: What failed before works: everything stands in Azure.');
   });
 
   it('comes again when Azure said so, and never earlier', async () => {

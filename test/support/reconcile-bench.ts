@@ -13,10 +13,10 @@ import { createSession } from '../../src/azure/session.ts';
 import type { Announcement } from '../../src/core/announcements.ts';
 import { createStore } from '../../src/kube/store.ts';
 import { createClusterFactsCache } from '../../src/reconcile/cluster-facts-cache.ts';
-import { createFailureBook } from '../../src/reconcile/failure-book.ts';
 import { createObjects } from '../../src/reconcile/objects.ts';
 import type { Azure, Deps, RunLog } from '../../src/reconcile/ports.ts';
 import { createReconcile } from '../../src/reconcile/reconcile.ts';
+import { createRunMemory } from '../../src/reconcile/run-memory.ts';
 import type { Requeue } from '../../src/runtime/controller.ts';
 import { createMemoryApiServer, type KubernetesWrite, type MemoryApiServer } from './memory-api-server.ts';
 import { minimalSpec, subscriptionId } from './notification.ts';
@@ -146,7 +146,7 @@ export const startBench = async (options: Partial<EmulatorOptions> = {}): Promis
   let now = Date.UTC(2026, 0, 1, 12);
 
   const edge = azureOf(emulator);
-  let process: Pick<Deps, 'objects' | 'clusterFacts' | 'failures'> & { store: ReturnType<typeof createStore<MaintenanceNotification>> };
+  let process: Pick<Deps, 'objects' | 'clusterFacts' | 'memory'> & { store: ReturnType<typeof createStore<MaintenanceNotification>> };
   const restart = (): void => {
     const store = createStore<MaintenanceNotification>();
     process = {
@@ -160,7 +160,7 @@ export const startBench = async (options: Partial<EmulatorOptions> = {}): Promis
         () => now,
         () => 0.5,
       ),
-      failures: createFailureBook(),
+      memory: createRunMemory(),
     };
   };
 

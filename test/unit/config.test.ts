@@ -23,6 +23,17 @@ const mistakes = (args: readonly string[], environment: Environment = webhook): 
 };
 
 describe('the configuration', () => {
+  it('takes an empty variable for none', () => {
+    const environment = { AKS_NOTIFIER_INTERVAL: '', AKS_NOTIFIER_NAMESPACE: '', POD_NAMESPACE: 'mine' };
+    expect(read([], environment)).toMatchObject({ intervalMilliseconds: 600_000, namespace: 'mine' });
+  });
+
+  it('refuses an audience that is no address', () => {
+    expect(mistakes([], { ...webhook, AZURE_RESOURCE_MANAGER_AUDIENCE: 'nonsense' })).toEqual([
+      'AZURE_RESOURCE_MANAGER_AUDIENCE is "nonsense": write an address such as https://management.azure.com.',
+    ]);
+  });
+
   it('is this without any flag', () => {
     expect(read()).toEqual({
       metricsAddress: { host: '', port: 8080 },

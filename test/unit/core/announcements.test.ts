@@ -63,9 +63,14 @@ describe('people are told', () => {
       ['Warning Stalled: AzureUnavailable: What happened.'],
     ],
     ['nothing of what stays stalled', stalled, failed('NotOwned', { stalled: true }), []],
-    ['a recovery', failing, { kind: 'succeeded' }, ['Normal Recovered: Everything stands in Azure again.']],
-    ['a recovery in grace', inGrace, { kind: 'succeeded' }, ['Normal Recovered: Everything stands in Azure again.']],
-    ['a recovery of a stalled one', stalled, { kind: 'succeeded' }, ['Normal Recovered: Everything stands in Azure again.']],
+    ['a recovery', failing, { kind: 'succeeded' }, ['Normal Recovered: What failed before works: everything stands in Azure.']],
+    ['a recovery in grace', inGrace, { kind: 'succeeded' }, ['Normal Recovered: What failed before works: everything stands in Azure.']],
+    [
+      'a recovery of a stalled one',
+      stalled,
+      { kind: 'succeeded' },
+      ['Normal Recovered: What failed before works: everything stands in Azure.'],
+    ],
     [
       'that it is suspended',
       ready,

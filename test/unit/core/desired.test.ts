@@ -35,7 +35,11 @@ describe('the desired action group', () => {
 
   it('takes the first twelve characters of a long cluster name as its short name, unless told otherwise', () => {
     expect(group(minimalSpec, 'a-very-long-cluster-name')?.shortName).toBe('a-very-long-');
-    expect(group(specWith({ receivers: { shortName: 'ops' } }))?.shortName).toBe('ops');
+    expect(group(specWith({ receivers: { shortName: 'ops', email: [{ address: 'a@b.c' }] } }))?.shortName).toBe('ops');
+  });
+
+  it('is none when only a short name or empty lists are given', () => {
+    expect(group(specWith({ receivers: { shortName: 'ops', email: [] }, actionGroupIds: ['x'] }))).toBeUndefined();
   });
 
   it('holds receivers of every kind that this version makes', () => {
@@ -87,6 +91,7 @@ describe('the desired alert rule', () => {
       failingPeriods: [1, 1],
       autoMitigate: false,
       muteMinutes: 0,
+      strangers: {},
       actionGroupIds: ['/group'],
       customProperties: {},
       emailSubject: undefined,

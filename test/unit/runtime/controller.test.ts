@@ -111,6 +111,21 @@ describe('a controller', () => {
     ]);
   });
 
+  it('lets the time that a run names stand, although an earlier visit was planned before', async () => {
+    const answers: Requeue[] = [
+      { kind: 'after', milliseconds: 1000 },
+      { kind: 'after', milliseconds: 5000 },
+    ];
+    const { clock, controller, runs } = rig(async () => answers.shift() ?? done);
+    controller.add('a');
+    await clock.advance(500);
+    controller.add('a');
+    await clock.advance(4999);
+    expect(runs.length).toBe(2);
+    await clock.advance(1);
+    expect(runs.length).toBe(3);
+  });
+
   it('backs off per key, doubling up to the cap that the run names', async () => {
     const { clock, controller, reports } = rig(async (key) =>
       key === 'bad' ? { kind: 'backOff', capMilliseconds: 10_000 } : { kind: 'after', milliseconds: 1000 },

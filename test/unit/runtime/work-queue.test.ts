@@ -36,6 +36,8 @@ const hand = (model: Model, taken: string[]): void => {
     const key = model.ready.shift()!;
     model.processing.push({ key, again: false });
     model.waiting -= 1;
+    // The run that begins decides anew when to come again.
+    model.delayed = model.delayed.filter((entry) => entry.key !== key);
     taken.push(key);
   }
 };
