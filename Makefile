@@ -36,13 +36,13 @@ check: install ## types, lint, format, unused code, generated files
 test: ## everything that CI runs; the last line counts
 	@bash tools/test.sh
 
-demo: install tools build ## the whole thing on this machine, from installation to Ready
+demo: install tools ## the whole thing on this machine, from installation to Ready
 	npm run demo
 
 emulator: install ## run the Azure emulator alone
 	npm run emulator
 
-bench: install tools build ## measure; not part of the tests
+bench: install tools ## measure; not part of the tests
 	npm run bench
 
 clean: ## remove what was built in this tree; the tools in the cache stay

@@ -3,22 +3,14 @@
  * emulator, median of several starts. `npm run bench`.
  */
 import { spawn } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { clientId, operatorNamespace, startStage, tenantId } from '../test/support/stage.ts';
 import { waitFor } from '../test/support/wait.ts';
+import { report, residentMegabytes } from './report.ts';
 
 const starts = 7;
 const idleSeconds = 5;
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
-
-/** Resident memory of a process in MB. */
-const residentMegabytes = async (pid: number): Promise<number> => {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1000;
-};
 
 const stage = await startStage();
 try {
@@ -70,10 +62,8 @@ try {
     child.kill('SIGTERM');
     await ended;
   }
-  const row = (what: string, values: readonly number[], unit: string): string =>
-    `${what.padEnd(28)} ${median(values).toFixed(0)} ${unit}   (${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)}, ${values.length} starts)`;
-  console.log(row('process start to ready', readyMilliseconds, 'ms'));
-  console.log(row(`resident after ${idleSeconds} s idle`, megabytes, 'MB'));
+  report('process start to ready', readyMilliseconds, 'ms', 500);
+  report(`resident after ${idleSeconds} s idle, no objects`, megabytes, 'MB', 95);
 } finally {
   await stage.stop();
 }

@@ -2,7 +2,6 @@
  * The whole of it, once, on this machine: a real Kubernetes API server, an emulated Azure, the chart installed by helm, the bundle
  * running as the chart's Deployment says, one object applied, and all of it gone again. `KEEP=1` leaves it running.
  */
-import { spawnSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startStage, operatorNamespace, type Stage } from '../test/support/stage.ts';
@@ -17,11 +16,6 @@ const keep = process.env['KEEP'] === '1';
 const show = async (stage: Stage, ...args: string[]): Promise<void> => {
   tell.command(`kubectl ${args.join(' ')}`);
   tell.output(await stage.kubectl(args));
-};
-
-const build = (): void => {
-  const { status } = spawnSync(process.execPath, ['scripts/build.ts'], { stdio: 'inherit' });
-  if (status !== 0) throw new Error('the bundle could not be built: see above');
 };
 
 const play = async (stage: Stage): Promise<void> => {
@@ -85,7 +79,6 @@ const main = async (): Promise<void> => {
   tell.title('aks-notifier, end to end on this machine');
   tell.step('Provide kube-apiserver, etcd, kubectl and helm (built from Go modules the first time, some minutes)');
   await provideTools();
-  build();
   tell.step('Start a Kubernetes API server and an Azure emulator');
   const stage = await startStage();
   try {

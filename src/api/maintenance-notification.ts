@@ -56,7 +56,7 @@ export interface MaintenanceNotificationSpec {
   /**
    * placement says where in Azure the alert rule and the action group are put. Absent means beside the cluster;
    * so does every absent field. Mutable: a change makes them anew in the new place and then removes the old
-   * ones.
+   * ones; a new location alone deletes the rule and makes it again.
    */
   readonly placement?: PlacementSpec;
   /**

@@ -299,9 +299,9 @@ describe('the API server', () => {
         const answers = await Promise.all(verbs.map(async (verb) => ((await may(verb, resource, rest)) ? [verb] : [])));
         return answers.flat();
       };
-      expect(await allowed('aks-notifier.dev/maintenancenotifications')).toEqual(['get', 'list', 'watch', 'patch']);
-      expect(await allowed('aks-notifier.dev/maintenancenotifications/status')).toEqual(['get', 'patch']);
-      expect(await allowed('/events')).toEqual(['create', 'patch']);
+      expect(await allowed('aks-notifier.dev/maintenancenotifications')).toEqual(['list', 'watch', 'patch']);
+      expect(await allowed('aks-notifier.dev/maintenancenotifications/status')).toEqual(['patch']);
+      expect(await allowed('/events')).toEqual(['create']);
       expect(await allowed('/namespaces', { name: 'kube-system', namespace: '' })).toEqual(['get']);
       expect(await allowed('/namespaces', { name: 'default', namespace: '' })).toEqual([]);
       const others = ['/secrets', '/configmaps', '/pods', 'coordination.k8s.io/leases', 'apiextensions.k8s.io/customresourcedefinitions'];

@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { MaintenanceNotification } from '../../src/api/maintenance-notification.ts';
 import { isReady, minimal, operatorUser, startStage, type Stage } from '../support/stage.ts';
 import { statusMistakes } from '../support/status-rules.ts';
 import { waitFor } from '../support/wait.ts';
@@ -37,6 +39,11 @@ const reconcileNow = async (namespace: string, value: string, name = 'prod'): Pr
   await stage.kubectl(['annotate', 'mn', name, '-n', namespace, '--overwrite', `aks-notifier.dev/reconcile-requested-at=${value}`]);
   await stage.waitForStatus(namespace, name, `the echo of ${value}`, ({ status }) => status?.lastHandledReconcileAt === value);
 };
+
+const eventReasons = async (namespace: string): Promise<readonly string[]> =>
+  (await stage.kubectl(['get', 'events', '-n', namespace, '-o', 'jsonpath={.items[*].reason}'])).split(' ');
+
+const isStalled = ({ status }: MaintenanceNotification): boolean => (status?.conditions ?? []).some(({ type }) => type === 'Stalled');
 
 /** What one object made in Azure: everything that carries its words. */
 const inAzure = (namespace: string, name = 'prod') => {
@@ -205,15 +212,29 @@ describe('a live object', () => {
     await remove(namespace);
   });
 
+  it('stays as it is in Azure when it comes to ask for what is not supported yet, and can still be deleted', async () => {
+    const namespace = await applyMinimal();
+    const before = inAzure(namespace);
+    stage.emulator.journal.clear();
+    const sms = [{ name: 'duty', countryCode: '49', phoneNumber: '1700000000' }];
+    await stage.kubectl(['patch', 'mn', 'prod', '-n', namespace, '--type=merge', '-p', JSON.stringify({ spec: { receivers: { sms } } })]);
+    const stalled = await stage.waitForStatus(namespace, 'prod', 'Stalled', isStalled);
+
+    expect(statusMistakes(stalled, 'end of run')).toEqual([]);
+    expect(armCalls()).toEqual([]);
+    expect(inAzure(namespace)).toEqual(before);
+    await waitFor('the event', async () => (await eventReasons(namespace)).includes('Stalled'));
+    await remove(namespace);
+    expect(counts(namespace)).toEqual(nothing);
+  });
+
   it('is Stalled NotImplemented and touches nothing when it asks for what is not supported yet', async () => {
     const namespace = await stage.controlPlane.createNamespace('team');
     stage.emulator.journal.clear();
     const spec = { receivers: { email: [], sms: [{ name: 'duty', countryCode: '49', phoneNumber: '1700000000' }] } };
     const manifest = minimal(namespace).replace(/ {2}receivers:[\s\S]*$/, `  receivers: ${JSON.stringify(spec.receivers)}\n`);
     await stage.kubectl(['apply', '-f', '-'], manifest);
-    const stalled = await stage.waitForStatus(namespace, 'prod', 'Stalled', ({ status }) =>
-      (status?.conditions ?? []).some(({ type }) => type === 'Stalled'),
-    );
+    const stalled = await stage.waitForStatus(namespace, 'prod', 'Stalled', isStalled);
 
     expect(stalled.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ status: 'False', reason: 'NotImplemented' });
     expect(stalled.status?.conditions?.find(({ type }) => type === 'Ready')?.message).toContain('spec.receivers.sms');
@@ -223,11 +244,43 @@ describe('a live object', () => {
   });
 });
 
+describe('the complete example', () => {
+  it('becomes Ready through the real API server with everything it asks for, and goes without a trace', async () => {
+    const namespace = await stage.controlPlane.createNamespace('team');
+    const example = await readFile(new URL('../../examples/complete.yaml', import.meta.url), 'utf8');
+    await stage.makeActionGroup('shop', 'night-shift');
+    await stage.kubectl(['apply', '-n', namespace, '-f', '-'], example);
+    await stage.waitForStatus(namespace, 'prod-complete', 'Ready', isReady);
+
+    const { groups, rules, assignments } = inAzure(namespace, 'prod-complete');
+    const [group, rule] = [JSON.stringify(groups), JSON.stringify(rules)];
+    for (const text of [
+      'shop-prod',
+      'platform-team@contoso.com',
+      'https://chat.contoso.com/hooks/aks',
+      '8e3af657-a8ff-443c-a75c-2fe8c4bcb635',
+    ])
+      expect(group).toContain(text);
+    for (const text of ['night-shift', '"severity":2', 'PT15M', 'Maintenance of shop-prod', '"team":"platform"', '"cost-center":"4711"'])
+      expect(rule).toContain(text);
+    expect(assignments).toHaveLength(2);
+    await remove(namespace, 'prod-complete');
+    expect(counts(namespace, 'prod-complete')).toEqual(nothing);
+    // What existed before is not ours to take away.
+    expect(stage.emulator.resources().actionGroups.map(({ name }) => name)).toEqual(['night-shift']);
+  });
+});
+
 describe('deletion', () => {
-  it('leaves no rule, no group and no assignment', async () => {
+  it('leaves no rule, no group and no assignment, and says so', async () => {
     const namespace = await applyMinimal();
     await remove(namespace);
     expect(counts(namespace)).toEqual(nothing);
+    const deleted = ['DeletedActionGroup', 'DeletedAlertRule', 'DeletedReaderAccess'];
+    await waitFor(
+      'the events',
+      async () => (await eventReasons(namespace)).filter((each) => deleted.includes(each)).length === deleted.length,
+    );
   });
 
   it('does so too when the object was deleted while the operator was down', async () => {
@@ -264,6 +317,20 @@ describe('the pod', () => {
     expect(events.filter(({ status }) => status === 403)).toEqual([]);
   });
 
+  it('has used every right it has', async () => {
+    const events = await stage.controlPlane.auditEvents({ user: operatorUser });
+    const used = new Set(events.map(({ verb, resource, subresource }) => `${verb} ${[resource, subresource].filter(Boolean).join('/')}`));
+    // A watch stands in the log once it has ended: those of the pods that were stopped have.
+    expect([...used].toSorted()).toEqual([
+      'create events',
+      'get namespaces',
+      'list maintenancenotifications',
+      'patch maintenancenotifications',
+      'patch maintenancenotifications/status',
+      'watch maintenancenotifications',
+    ]);
+  });
+
   it('may not do more than its ClusterRole says', async () => {
     const may = async (...what: string[]): Promise<string> =>
       (await stage.controlPlane.kubectl(['auth', 'can-i', ...what, '--as', operatorUser, '--all-namespaces'])).stdout.trim();
@@ -275,7 +342,8 @@ describe('the pod', () => {
 
   it('has left nothing in Azure of all these objects', () => {
     const { actionGroups, alertRules, roleAssignments } = stage.emulator.resources();
-    expect([...actionGroups, ...alertRules, ...roleAssignments.filter(({ isSeed }) => !isSeed)]).toEqual([]);
+    const ours = actionGroups.filter(({ name }) => name !== 'night-shift');
+    expect([...ours, ...alertRules, ...roleAssignments.filter(({ isSeed }) => !isSeed)]).toEqual([]);
   });
 });
 

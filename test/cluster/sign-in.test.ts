@@ -2,6 +2,7 @@ import { importPKCS8, SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { MaintenanceNotification } from '../../src/api/maintenance-notification.ts';
 import { isReady, minimal, operatorNamespace, operatorUser, startStage, type Stage } from '../support/stage.ts';
+import { waitFor } from '../support/wait.ts';
 
 const audience = 'api://AzureADTokenExchange';
 
@@ -67,5 +68,9 @@ it.each([
   await stage.kubelet.pause('at once');
   stage.kubelet.resume();
   await stage.waitForStatus(namespace, 'prod', 'Ready', isReady);
+  await waitFor('the events of failure and recovery', async () => {
+    const reasons = await stage.kubectl(['get', 'events', '-n', namespace, '-o', 'jsonpath={.items[*].reason}']);
+    return reasons.includes('ReconcileFailed') && reasons.includes('Recovered');
+  });
   await stage.kubectl(['delete', 'mn', 'prod', '-n', namespace, '--timeout=60s']);
 });

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { Agent, request } from 'undici';
 import { startEmulator, type Emulator, type EmulatorOptions } from '../../emulator/emulator.ts';
 import type { World } from '../../emulator/world.ts';
 import type { MaintenanceNotification } from '../../src/api/maintenance-notification.ts';
@@ -98,6 +99,8 @@ export interface Stage {
     test: (object: MaintenanceNotification) => boolean,
     timeoutMilliseconds?: number,
   ): Promise<MaintenanceNotification>;
+  /** Makes an action group by hand, as somebody with the portal would. */
+  makeActionGroup(resourceGroup: string, name: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -139,7 +142,7 @@ const actions = (
   controlPlane: ControlPlane,
   emulator: Emulator,
   kubelet: PocketKubelet,
-): Pick<Stage, 'install' | 'kubectl' | 'notification' | 'waitForStatus'> => {
+): Pick<Stage, 'install' | 'kubectl' | 'notification' | 'waitForStatus' | 'makeActionGroup'> => {
   const kubectl = async (args: readonly string[], input?: string): Promise<string> => {
     const { code, stdout, stderr } = await controlPlane.kubectl(args, input);
     if (code !== 0) throw new Error(`kubectl ${args.join(' ')} failed:\n${stderr}`);
@@ -184,6 +187,18 @@ const actions = (
             .join('\n')}`,
         );
       return kubelet.waitForPod();
+    },
+    makeActionGroup: async (resourceGroup, name) => {
+      const path = `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.Insights/actionGroups/${name}`;
+      const authority = new Agent({ connect: { ca: emulator.ca } });
+      const { statusCode } = await request(`${emulator.url}${path}?api-version=2024-10-01-preview`, {
+        method: 'PUT',
+        dispatcher: authority,
+        headers: { authorization: `Bearer ${await emulator.mintToken(clientId)}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ location: 'Global', properties: { groupShortName: name.slice(0, 12), enabled: true } }),
+      });
+      await authority.close();
+      if (statusCode >= 300) throw new Error(`the emulator answered ${statusCode} to the PUT of ${path}`);
     },
     waitForStatus: async (namespace, name, what, test, timeoutMilliseconds) =>
       waitFor(
@@ -239,3 +254,11 @@ spec:
     email:
       - address: oncall@contoso.com
 `;
+
+/** The same, as an object for the API. */
+export const minimalObject = (namespace: string, name: string): object => ({
+  apiVersion: 'aks-notifier.dev/v1alpha1',
+  kind: 'MaintenanceNotification',
+  metadata: { name, namespace },
+  spec: { clusterResourceId: clusterId('prod'), receivers: { email: [{ address: 'oncall@contoso.com' }] } },
+});
