@@ -180,7 +180,9 @@ describe('faults', () => {
     ['an end at once', faults.pieces('close')],
   ])('a watch that meets %s is tried again after a back-off, from where it was', async (_, fault) => {
     server.fail('watch', fault, fault, fault);
-    await watching(['a']);
+    // However slow the machine is: a watch that ends at once is a short one.
+    await watching(['a'], { shortWatchMilliseconds: 60_000 });
+    await waitFor('the watch after the faults', () => occurred('failed').length === 3 && watches() === 4 && server.watches() === 1);
     server.put('b');
     await isTold('added b');
     expect(occurred('failed').length).toBe(3);
