@@ -46,6 +46,8 @@ const expiredCodes = ['700024', '700027'];
 
 /** Entra answers within a second or two, or not at all. */
 const timeoutMilliseconds = 30_000;
+/** How long before its end a token is renewed. */
+const renewMilliseconds = 5 * 60_000;
 /** What Entra is given to breathe when it says 429 without a time. MSAL itself refuses to ask for about as long. */
 const throttledSeconds = 60;
 
@@ -53,7 +55,8 @@ const throttledSeconds = 60;
  * A credential that trades the pod's projected ServiceAccount token for an Azure token. Unlike the SDK's own
  * WorkloadIdentityCredential it reads the token file at each request (that one keeps it for five minutes, and a rotated
  * token is then refused with AADSTS700024), asks once for many callers, gives up on an Entra that never answers, and starts afresh
- * after a failure (MSAL answers from memory for a minute after one 503). Only a 429 it remembers, with its Retry-After.
+ * after a failure (MSAL answers from memory for a minute after one 503). Only a 429 it remembers, with its Retry-After. A token is kept,
+ * and renewed five minutes before its end.
  */
 export const createCredential = (options: SignInOptions): TokenCredential => {
   const fresh = (): Attempt => {
@@ -88,32 +91,61 @@ export const createCredential = (options: SignInOptions): TokenCredential => {
     return attempt;
   };
   let attempt = fresh();
-  let throttled: { readonly until: number; readonly error: ReconcileError } | undefined;
+  let throttled: { readonly until: number; readonly error: (seconds: number) => ReconcileError } | undefined;
+  const tokens = new Map<string, AccessToken>();
   const underWay = new Map<string, Promise<AccessToken>>();
 
-  const ask = async (scopes: string | string[], request: GetTokenOptions): Promise<AccessToken> => {
-    if (throttled && performance.now() < throttled.until) throw throttled.error;
+  const ask = async (key: string, scopes: string | string[], request: GetTokenOptions): Promise<AccessToken> => {
+    const secondsLeft = throttled ? (throttled.until - performance.now()) / 1000 : 0;
+    if (throttled && secondsLeft > 0) throw throttled.error(secondsLeft);
     const deadline = AbortSignal.timeout(timeoutMilliseconds);
     const { credential } = attempt;
     try {
-      return await abortable(credential.getToken(scopes, { ...request, abortSignal: deadline }), deadline);
-    } catch (error) {
+      const token = await abortable(credential.getToken(scopes, { ...request, abortSignal: deadline }), deadline);
+      tokens.set(key, token);
+      return token;
+    } catch (thrown) {
       const { retryAfterSeconds } = attempt;
       attempt = fresh();
-      const explained = await explainSignIn(error, options, retryAfterSeconds);
-      throttled = retryAfterSeconds === undefined ? undefined : { until: performance.now() + retryAfterSeconds * 1000, error: explained };
-      throw explained;
+      const explained = await explainSignIn(thrown, options);
+      if (retryAfterSeconds === undefined) throw explained;
+      const error = (seconds: number): ReconcileError =>
+        new ReconcileError(explained.reason, explained.message, {
+          stalls: explained.stalls,
+          cause: thrown,
+          retry: { kind: 'after', seconds },
+        });
+      throttled = { until: performance.now() + retryAfterSeconds * 1000, error };
+      throw error(retryAfterSeconds);
     }
   };
 
+  /** A new token in good time; while Entra is away the old one serves until its end. */
+  const renew = async (key: string, scopes: string | string[], request: GetTokenOptions): Promise<AccessToken> => {
+    try {
+      return await ask(key, scopes, request);
+    } catch (error) {
+      const last = tokens.get(key);
+      // A challenge with claims means that Azure no longer takes the last one.
+      if (last && request.claims === undefined && last.expiresOnTimestamp > Date.now()) return last;
+      throw error;
+    }
+  };
+
+  const getToken = (scopes: string | string[], request: GetTokenOptions): Promise<AccessToken> => {
+    const key = `${[scopes].flat().join(' ')} ${request.tenantId ?? ''}`;
+    const last = tokens.get(key);
+    if (last && request.claims === undefined && last.expiresOnTimestamp - renewMilliseconds > Date.now()) return Promise.resolve(last);
+    // One answer serves all who ask at the same time; who leaves early leaves the others their answer.
+    const asking = underWay.get(key) ?? renew(key, scopes, request).finally(() => underWay.delete(key));
+    underWay.set(key, asking);
+    return request.abortSignal ? abortable(asking, request.abortSignal as AbortSignal) : asking;
+  };
+
   return {
-    getToken: (scopes, request = {}) => {
-      // One answer serves all who ask at the same time; who leaves early leaves the others their answer.
-      const key = `${[scopes].flat().join(' ')} ${request.claims ?? ''}`;
-      const asking = underWay.get(key) ?? ask(scopes, request).finally(() => underWay.delete(key));
-      underWay.set(key, asking);
-      return request.abortSignal ? abortable(asking, request.abortSignal as AbortSignal) : asking;
-    },
+    // Given out as good for this moment only: the SDKs would otherwise renew it by themselves two minutes before its end, every three
+    // seconds, in a promise that nobody awaits, and an Entra that is away at that time would end the process.
+    getToken: async (scopes, request = {}) => ({ token: (await getToken(scopes, request)).token, expiresOnTimestamp: Date.now() }),
   };
 };
 
@@ -130,15 +162,11 @@ interface SignInFailure {
 }
 
 /** What a refused sign-in means, in words that name issuer, subject and audience, and where to compare them. */
-const explainSignIn = async (thrown: unknown, options: SignInOptions, retryAfterSeconds: number | undefined): Promise<ReconcileError> => {
+const explainSignIn = async (thrown: unknown, options: SignInOptions): Promise<ReconcileError> => {
   const error = thrown as SignInFailure;
   const text = error.message ?? String(thrown);
   const failure = (reason: Reason, message: string, stalls: Stalls): ReconcileError =>
-    new ReconcileError(reason, message, {
-      stalls,
-      cause: thrown,
-      ...(retryAfterSeconds === undefined ? {} : { retry: { kind: 'after', seconds: retryAfterSeconds } }),
-    });
+    new ReconcileError(reason, message, { stalls, cause: thrown });
 
   if (/ENOENT|EACCES/.test(text))
     return failure(

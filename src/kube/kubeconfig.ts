@@ -180,9 +180,10 @@ export const currentContext = ({ source, content }: Found): CurrentContext => {
   if (!user) throw new KubeConfigError(`${source}: the current context names a user that isn't defined`);
   const { server, 'proxy-url': proxyUrl } = cluster;
   if (!server) throw new KubeConfigError(`${source}: the cluster's server is missing`);
+  if (!isHttpAddress(server)) throw new KubeConfigError(`${source}: the cluster's server "${server}" isn't an address: write https://…`);
   if (server.startsWith('http:') && !cluster['insecure-skip-tls-verify'])
     throw new KubeConfigError(`${source}: ${server} isn't HTTPS; set insecure-skip-tls-verify: true if you mean it`);
-  if (proxyUrl !== undefined && !/^https?:/.test(proxyUrl))
+  if (proxyUrl !== undefined && !isHttpAddress(proxyUrl))
     throw new KubeConfigError(`${source}: the proxy-url must begin with http: or https:; other proxies aren't supported`);
   return {
     userName: context.user ?? '',
@@ -191,6 +192,8 @@ export const currentContext = ({ source, content }: Found): CurrentContext => {
     namespace: context.namespace || undefined,
   };
 };
+
+const isHttpAddress = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 
 const named = <T extends { readonly name: string }>(list: readonly T[] | null | undefined, name: string | undefined): T | undefined =>
   list?.find((entry) => entry.name === name);

@@ -1,20 +1,19 @@
 import type { ActionGroup } from '../core/action-group.ts';
 import { decide, refusal } from '../core/decide.ts';
-import { actionGroupDifference, type ForeignTags } from '../core/difference.ts';
+import { actionGroupDifference } from '../core/difference.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { note } from '../core/inventory.ts';
-import { claim, type Run } from './run.ts';
+import { claim, foreignTagsOf, type Run } from './run.ts';
 
 /** Sees to it that the action group of our own stands as desired. */
-export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefined, foreignTags: ForeignTags): Promise<void> => {
+export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefined): Promise<void> => {
   if (!desired) {
     run.draft = { ...run.draft, actionGroupId: undefined };
-    claim(run, 'ActionGroupReady', 'True', 'NotManaged', 'Only action groups that exist already are used; they are not changed.');
     return;
   }
   const { actionGroups } = run.deps.azure;
   const observed = await actionGroups.observe(desired.id, run.signal);
-  const decision = decide(observed, observed ? actionGroupDifference(desired, observed, foreignTags) : [], run.owner);
+  const decision = decide(observed, observed ? actionGroupDifference(desired, observed, foreignTagsOf(run, desired.id)) : [], run.owner);
   if (decision.kind === 'refuse') {
     // Stays on the list as something we were about to make: deletion asks for the mark again, and the next run has nothing to write.
     run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind: 'ActionGroup', id: desired.id, state: 'Creating' }) };
@@ -26,6 +25,7 @@ export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefin
       run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind: 'ActionGroup', id: desired.id, state: 'Creating' }) };
     run.beforeWrite();
     await actionGroups.put(desired, run.signal);
+    run.deps.memory.wrote(run.key, run.version, desired.id);
     run.actions.push(actionOf(run, decision, desired.id));
   }
   run.draft = {
@@ -33,8 +33,14 @@ export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefin
     actionGroupId: desired.id,
     inventory: note(run.draft.inventory, { kind: 'ActionGroup', id: desired.id, state: 'Present' }),
   };
-  claim(run, 'ActionGroupReady', 'True', 'Succeeded', 'The action group stands as the spec asks.');
+  // With groups of others beside it the last word is said once these have been looked at.
+  if (!run.object.spec.actionGroupIds?.length) claimReady(run, desired);
 };
+
+const claimReady = (run: Run, desired: ActionGroup | undefined): void =>
+  desired
+    ? claim(run, 'ActionGroupReady', 'True', 'Succeeded', 'The action group stands as the spec asks.')
+    : claim(run, 'ActionGroupReady', 'True', 'NotManaged', 'Only action groups that exist already are used; they are not changed.');
 
 const actionOf = (run: Run, decision: ReturnType<typeof decide>, id: string): Run['actions'][number] => {
   const differences = 'differences' in decision ? { differences: decision.differences } : {};
@@ -52,7 +58,7 @@ export const verbOf = ({ hasStood }: Run, kind: ReturnType<typeof decide>['kind'
  * Sees to it that the groups of others which the rule calls exist: a rule that calls a group which is gone tells nobody, and Azure doesn't
  * say so.
  */
-export const ensureOthersExist = async (run: Run): Promise<void> => {
+export const ensureOthersExist = async (run: Run, desired: ActionGroup | undefined): Promise<void> => {
   for (const id of run.object.spec.actionGroupIds ?? []) {
     const found = await run.deps.azure.actionGroups.observe(id, run.signal).catch((thrown: unknown) => {
       // Not being allowed to look at somebody else's group is no reason to do nothing: the rule may call it all the same.
@@ -66,4 +72,5 @@ export const ensureOthersExist = async (run: Run): Promise<void> => {
         { stalls: 'afterTenMinutes' },
       );
   }
+  claimReady(run, desired);
 };

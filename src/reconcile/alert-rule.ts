@@ -1,10 +1,10 @@
 import type { AlertRule } from '../core/alert-rule.ts';
 import { decide, refusal } from '../core/decide.ts';
-import { alertRuleDifference, type ForeignTags } from '../core/difference.ts';
+import { alertRuleDifference } from '../core/difference.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { note } from '../core/inventory.ts';
 import { verbOf } from './action-group.ts';
-import { claim, type Run } from './run.ts';
+import { claim, foreignTagsOf, type Run } from './run.ts';
 
 /** The principal of the rule's identity, and whether it was born in this run, so that nothing can refer to it yet. */
 export interface RulePrincipal {
@@ -13,10 +13,14 @@ export interface RulePrincipal {
 }
 
 /** Sees to it that the alert rule stands as desired. */
-export const ensureAlertRule = async (run: Run, desired: AlertRule, foreignTags: ForeignTags): Promise<RulePrincipal> => {
+export const ensureAlertRule = async (run: Run, desired: AlertRule): Promise<RulePrincipal> => {
   const { alertRules } = run.deps.azure;
   const observed = await alertRules.observe(desired.id, run.signal);
-  const decision = decide(observed?.rule, observed ? alertRuleDifference(desired, observed.rule, foreignTags) : [], run.owner);
+  const decision = decide(
+    observed?.rule,
+    observed ? alertRuleDifference(desired, observed.rule, foreignTagsOf(run, desired.id)) : [],
+    run.owner,
+  );
   if (decision.kind === 'refuse') {
     // Stays on the list as something we were about to make: deletion asks for the mark again, and the next run has nothing to write.
     run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind: 'AlertRule', id: desired.id, state: 'Creating' }) };
@@ -34,6 +38,7 @@ export const ensureAlertRule = async (run: Run, desired: AlertRule, foreignTags:
       run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind: 'AlertRule', id: desired.id, state: 'Creating' }) };
     run.beforeWrite();
     principalId = (await alertRules.put(desired, run.signal)).principalId;
+    run.deps.memory.wrote(run.key, run.version, desired.id);
     const differences = 'differences' in decision ? { differences: decision.differences } : {};
     run.actions.push({ verb: verbOf(run, decision.kind), part: 'AlertRule', target: desired.id, ...differences });
   }

@@ -5,7 +5,7 @@ import { conditionOf } from '../core/conditions.ts';
 import type { PartType } from '../api/condition.ts';
 import { reconcileAnnotation } from '../api/names.ts';
 import { ReconcileError } from '../core/failure.ts';
-import { announce, leftovers } from '../core/inventory.ts';
+import { announce, leftovers, type Inventory } from '../core/inventory.ts';
 import { derivedIds, placeOf } from '../core/place.ts';
 import { upgradeTypes } from '../core/query.ts';
 import { parseResourceId, sameId, type ResourceId } from '../core/resource-id.ts';
@@ -34,32 +34,38 @@ export const carryOut = async (run: Run): Promise<PartFailure | undefined> => {
   const cluster = clusterOf(spec.clusterResourceId);
   const place = placeOf(spec, cluster);
   const ids = derivedIds(run.owner, cluster, place);
-  if (spec.actionGroupIds?.some((id) => sameId(id, ids.actionGroupId)))
-    return { part: 'ActionGroupReady', error: ownGroupNamed(ids.actionGroupId) };
+  const ownGroupIds = [ids.actionGroupId, ...run.draft.inventory.filter(({ kind }) => kind === 'ActionGroup').map(({ id }) => id)];
+  const named = spec.actionGroupIds?.find((id) => ownGroupIds.some((own) => sameId(id, own)));
+  if (named !== undefined) return { part: 'ActionGroupReady', error: ownGroupNamed(named) };
   await begin(run, ids);
-  const foreignTags = run.hasStood ? 'ignored' : 'differ';
 
   let part: PartType = 'PrerequisitesMet';
   try {
     const location = await readCluster(run);
     part = 'ActionGroupReady';
     const group = desiredActionGroup(spec, run.owner, place, cluster.name);
-    await ensureActionGroup(run, group, foreignTags);
+    await ensureActionGroup(run, group);
     part = 'AlertRuleReady';
     const actionGroupIds = [...(group ? [group.id] : []), ...(spec.actionGroupIds ?? [])];
     const rule = desiredAlertRule({ spec, owner: run.owner, cluster, place, location, actionGroupIds });
-    const principal = await ensureAlertRule(run, rule, foreignTags);
+    const principal = await ensureAlertRule(run, rule);
     part = 'ReaderAccessReady';
     const scopes = readerScopes(spec, cluster);
     await ensureReaderAccess(run, scopes, principal);
 
     const assignments = scopes.map((scope) => desiredRoleAssignment(run.owner, scope, principal.principalId).id);
+    const old = leftovers(run.draft.inventory, [...assignments, rule.id, ...(group ? [group.id] : [])]);
+    const remove = async (entries: Inventory): Promise<void> => {
+      for (const entry of entries) {
+        part = partOf[entry.kind];
+        await removeEntry(run, entry);
+      }
+    };
+    await remove(old.filter(({ kind }) => kind !== 'ActionGroup'));
+    // The old group goes only when the groups that take its place are known to exist.
     part = 'ActionGroupReady';
-    await ensureOthersExist(run);
-    for (const entry of leftovers(run.draft.inventory, [...assignments, rule.id, ...(group ? [group.id] : [])])) {
-      part = partOf[entry.kind];
-      await removeEntry(run, entry);
-    }
+    await ensureOthersExist(run, group);
+    await remove(old.filter(({ kind }) => kind === 'ActionGroup'));
     return undefined;
   } catch (thrown) {
     if (!(thrown instanceof ReconcileError)) throw thrown;
@@ -73,7 +79,7 @@ export const carryOut = async (run: Run): Promise<PartFailure | undefined> => {
 const ownGroupNamed = (id: string): ReconcileError =>
   new ReconcileError(
     'InvalidSpec',
-    `spec.actionGroupIds names ${id}, the group that this object makes itself: take it off the list and say in spec.receivers whom to tell.`,
+    `spec.actionGroupIds names ${id}, a group that this object makes itself: take it off the list and say in spec.receivers whom to tell.`,
     { stalls: 'atOnce' },
   );
 

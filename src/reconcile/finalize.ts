@@ -1,4 +1,5 @@
 import type { PartType } from '../api/condition.ts';
+import type { MaintenanceNotification } from '../api/maintenance-notification.ts';
 import { conditionOf } from '../core/conditions.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { announce, leftovers, type Inventory } from '../core/inventory.ts';
@@ -11,20 +12,19 @@ import { claim, writeStatus, type Run } from './run.ts';
 
 const deletedParts: readonly PartType[] = ['ActionGroupReady', 'AlertRuleReady', 'ReaderAccessReady'];
 
-/** The way out of a deletion that can't be carried out. */
-const wayOut = (run: Run): string =>
-  `To let the object go and leave what is in Azure: kubectl patch mn ${run.object.metadata.name} -n ${run.object.metadata.namespace} --type merge -p '{"spec":{"deletionPolicy":"Orphan"}}'.`;
+/** How to get out of a deletion that can't be carried out. */
+export const wayOut = ({ metadata: { name, namespace } }: MaintenanceNotification): string =>
+  `To let the object go and leave what is in Azure: kubectl patch mn ${name} -n ${namespace} --type merge -p '{"spec":{"deletionPolicy":"Orphan"}}'.`;
 
 /**
  * Takes away everything the object made: assignments, rule, group. "Not found" is success. With `deletionPolicy: Orphan` nothing in
- * Azure is touched. Returns undefined when the finalizer may go, else the failure, with the way out in its message.
+ * Azure is touched. Returns undefined when the finalizer may go, else the failure.
  */
 export const finalize = async (run: Run): Promise<ReconcileError | undefined> => {
   if (run.object.spec.deletionPolicy === 'Orphan') return undefined;
   let part: PartType = 'AlertRuleReady';
   try {
-    const isStatusLost = run.draft.inventory.length === 0 && run.object.status?.conditions === undefined;
-    if (isStatusLost) run.draft = { ...run.draft, inventory: await whatMayBeOurs(run) };
+    if (run.draft.inventory.length === 0) run.draft = { ...run.draft, inventory: await whatMayBeOurs(run) };
     const entries = leftovers(run.draft.inventory, []);
     if (entries.length === 0) return undefined;
     await sayDeleting(run);
@@ -35,34 +35,35 @@ export const finalize = async (run: Run): Promise<ReconcileError | undefined> =>
     return undefined;
   } catch (thrown) {
     if (!(thrown instanceof ReconcileError)) throw thrown;
-    const { reason, message, retry, stalls, cause } = thrown;
-    claim(run, part, 'False', reason, message);
-    return new ReconcileError(reason, `${message} ${wayOut(run)}`, { retry, stalls, cause });
+    claim(run, part, 'False', thrown.reason, thrown.message);
+    return thrown;
   }
 };
 
 /**
- * What an object with our finalizer and without a status may have made: nothing, if a crash came first; everything, if its status was lost
- * (a restored backup). Names are derived, so they can be asked for; what doesn't carry our mark is left alone as always.
+ * What an object with our finalizer and without an inventory may have made: nothing, if a crash came first; everything, if its status was
+ * lost (a restored backup). Names are derived, so they can be asked for; what doesn't carry our mark is left alone as always.
  */
 const whatMayBeOurs = async (run: Run): Promise<Inventory> => {
   const { spec } = run.object;
   const cluster = parseResourceId(spec.clusterResourceId);
   if (!cluster) return [];
   const { actionGroupId, alertRuleId } = derivedIds(run.owner, cluster, placeOf(spec, cluster));
-  const principalId = (await run.deps.azure.alertRules.observe(alertRuleId, run.signal))?.principalId;
+  const rule = await run.deps.azure.alertRules.observe(alertRuleId, run.signal);
   const everyScope = readerScopes({ ...spec, readerScopes: ['Cluster', 'ResourceGroup', 'Subscription'] }, cluster);
+  let inventory: Inventory = announce([], 'ActionGroup', actionGroupId);
+  if (rule) inventory = announce(inventory, 'AlertRule', alertRuleId);
+  const principalId = rule?.principalId;
   const assignments = principalId ? everyScope.map((scope) => desiredRoleAssignment(run.owner, scope, principalId).id) : [];
-  let inventory: Inventory = [];
   for (const id of assignments) inventory = announce(inventory, 'RoleAssignment', id);
-  return announce(announce(inventory, 'AlertRule', alertRuleId), 'ActionGroup', actionGroupId);
+  return inventory;
 };
 
 /** Once, at the first try: `kubectl get` then shows what is going on. */
 const sayDeleting = async (run: Run): Promise<void> => {
+  for (const type of deletedParts) claim(run, type, 'False', 'Deleting', 'Being removed, or gone already.');
   if (run.draft.inventory.every(({ state }) => state === 'Deleting')) return;
   run.draft = { ...run.draft, inventory: run.draft.inventory.map((entry) => ({ ...entry, state: 'Deleting' })) };
-  for (const type of deletedParts) claim(run, type, 'False', 'Deleting', 'Being removed, or gone already.');
   const ready = conditionOf(run.status?.conditions, 'Ready');
   await writeStatus(
     run,

@@ -9,7 +9,7 @@ import { isConflict, isInvalid, isNotFound, KubeError } from '../kube/failure.ts
 import { spread } from '../runtime/back-off.ts';
 import type { Reconcile, Requeue } from '../runtime/controller.ts';
 import { carryOut } from './carry-out.ts';
-import { finalize } from './finalize.ts';
+import { finalize, wayOut } from './finalize.ts';
 import type { Deps } from './ports.ts';
 import { beginRun, writeStatus, type Run } from './run.ts';
 
@@ -43,16 +43,22 @@ export const createReconcile =
       // The object was changed or went away under our hands; what is true now comes with the next look.
       const isAnother = deps.objects.get(key)?.metadata.uid !== object.metadata.uid;
       if (isConflict(thrown) || isNotFound(thrown) || (isInvalid(thrown) && isAnother)) return lookAgain;
-      if (!(thrown instanceof KubeError || signal.aborted || stopping.aborted)) await fail(run, unexpected(thrown)).catch(() => undefined);
+      if (!(thrown instanceof KubeError || signal.aborted || stopping.aborted)) await settleUnexpected(run, thrown).catch(() => undefined);
       throw thrown;
     }
   };
 
 /** A mistake of ours: the object must not look as if it were still being worked on. The error itself is for the log. */
-const unexpected = (cause: unknown): ReconcileError =>
-  new ReconcileError('AzureError', "Something unexpected happened in the operator; it is tried again. The operator's log says more.", {
-    cause,
-  });
+const settleUnexpected = (run: Run, cause: unknown): Promise<Requeue> => {
+  const failure = new ReconcileError(
+    'AzureError',
+    "Something unexpected happened in the operator; it is tried again. The operator's log says more.",
+    {
+      cause,
+    },
+  );
+  return run.object.metadata.deletionTimestamp ? failDeletion(run, failure) : fail(run, failure);
+};
 
 const visit = async (run: Run): Promise<Requeue> => {
   const { object, deps } = run;
@@ -72,7 +78,7 @@ const visit = async (run: Run): Promise<Requeue> => {
   }
   const failure = await carryOut(run);
   if (failure) return fail(run, failure.error);
-  deps.memory.succeeded(run.key, object.metadata.generation);
+  deps.memory.succeeded(run.key, run.version);
   return end(run, { kind: 'succeeded' }, atInterval(run));
 };
 
@@ -80,14 +86,7 @@ const visit = async (run: Run): Promise<Requeue> => {
 const remove = async (run: Run): Promise<Requeue> => {
   const { object, deps } = run;
   const failure = await finalize(run);
-  if (failure) {
-    return end(
-      run,
-      { kind: 'deletionFailed', reason: failure.reason, message: failure.message },
-      retryOf(run, failure, false),
-      failure.cause,
-    );
-  }
+  if (failure) return failDeletion(run, failure);
   const orphaned = object.spec.deletionPolicy === 'Orphan' && (object.status?.resources ?? []).length > 0;
   tell(run, { kind: 'deleting' }, object.status ?? {});
   if (orphaned)
@@ -102,12 +101,20 @@ const remove = async (run: Run): Promise<Requeue> => {
   return done;
 };
 
+/** Whatever went wrong, the message says how to let the object go. */
+const failDeletion = (run: Run, { reason, message, retry, stalls, cause }: ReconcileError): Promise<Requeue> => {
+  const failure = new ReconcileError(reason, `${message} ${wayOut(run.object)}`, { retry, stalls, cause });
+  return end(run, { kind: 'deletionFailed', reason, message: failure.message }, retryOf(run, failure, false), cause);
+};
+
 const fail = async (run: Run, failure: ReconcileError): Promise<Requeue> => {
   const { object, deps } = run;
   const now = deps.now();
-  const { since, withReasonSince } = deps.memory.failed(run.key, object.metadata.generation, failure.reason, now);
+  const { since, withReasonSince } = deps.memory.failed(run.key, run.version, failure.reason, now);
   const stalled = failure.stalls === 'atOnce' || (failure.stalls === 'afterTenMinutes' && now - withReasonSince >= spreadingMilliseconds);
-  const isWhole = wasWhole(object) && run.draft.inventory.every(({ state }) => state === 'Present');
+  // A group of actionGroupIds that is gone is as bad as one of ours that was seen missing: nobody is told.
+  const isWhole =
+    wasWhole(object) && failure.reason !== 'DependencyNotReady' && run.draft.inventory.every(({ state }) => state === 'Present');
   const inGrace = !stalled && isWhole && now - since < deps.settings.readyGraceMilliseconds;
   const outcome: Outcome = { kind: 'failed', reason: failure.reason, message: failure.message, stalled, inGrace };
   return end(run, outcome, retryOf(run, failure, stalled), failure.cause);

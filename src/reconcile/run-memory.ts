@@ -1,53 +1,65 @@
 import type { Reason } from '../api/condition.ts';
+import { comparableId } from '../core/resource-id.ts';
 
 /**
  * What runs remember of the runs before them, and no status can hold: kept in memory, so a restart gives everything its time again.
+ * A `version` is one spec of one object, uid and generation: what was remembered of another does not count.
  */
 export interface RunMemory {
-  /** Notes a failure; says since when this generation has been failing at all, and with this reason. Milliseconds since 1970. */
-  failed(key: string, generation: number, reason: Reason, now: number): { readonly since: number; readonly withReasonSince: number };
-  /** Notes that a generation stands in Azure: nothing fails any more. */
-  succeeded(key: string, generation: number): void;
+  /** Notes a failure; says since when this version has been failing at all, and first failed with this reason. Milliseconds since 1970. */
+  failed(key: string, version: string, reason: Reason, now: number): { readonly since: number; readonly withReasonSince: number };
+  /** Notes that a version stands in Azure: nothing fails any more. */
+  succeeded(key: string, version: string): void;
+  /** Whether a version has stood in Azure since the operator started. */
+  hasStood(key: string, version: string): boolean;
+  /** Notes that one thing was written as a version asks. */
+  wrote(key: string, version: string, id: string): void;
+  hasWritten(key: string, version: string, id: string): boolean;
   /** Nobody is waiting for anything any more: the object is suspended. */
   forgive(key: string): void;
-  /** Whether a generation has stood in Azure since the operator started. */
-  hasStood(key: string, generation: number): boolean;
   /** The object is gone. */
   forget(key: string): void;
 }
 
-interface Failing {
-  readonly generation: number;
-  readonly reason: Reason;
-  readonly since: number;
-  readonly withReasonSince: number;
+interface Remembered {
+  readonly version: string;
+  failingSince: number | undefined;
+  readonly reasonsSince: Map<Reason, number>;
+  hasStood: boolean;
+  readonly written: Set<string>;
 }
 
 export const createRunMemory = (): RunMemory => {
-  const failing = new Map<string, Failing>();
-  const stood = new Map<string, number>();
+  const book = new Map<string, Remembered>();
+  const of = (key: string, version: string): Remembered => {
+    const known = book.get(key);
+    if (known?.version === version) return known;
+    const fresh: Remembered = { version, failingSince: undefined, reasonsSince: new Map(), hasStood: false, written: new Set() };
+    book.set(key, fresh);
+    return fresh;
+  };
+  const forgive = (remembered: Remembered | undefined): void => {
+    if (!remembered) return;
+    remembered.failingSince = undefined;
+    remembered.reasonsSince.clear();
+  };
   return {
-    failed: (key, generation, reason, now) => {
-      const last = failing.get(key);
-      const before = last?.generation === generation ? last : undefined;
-      const entry = {
-        generation,
-        reason,
-        since: before?.since ?? now,
-        withReasonSince: before?.reason === reason ? before.withReasonSince : now,
-      };
-      failing.set(key, entry);
-      return entry;
+    failed: (key, version, reason, now) => {
+      const remembered = of(key, version);
+      remembered.failingSince ??= now;
+      const withReasonSince = remembered.reasonsSince.get(reason) ?? now;
+      remembered.reasonsSince.set(reason, withReasonSince);
+      return { since: remembered.failingSince, withReasonSince };
     },
-    succeeded: (key, generation) => {
-      failing.delete(key);
-      stood.set(key, generation);
+    succeeded: (key, version) => {
+      const remembered = of(key, version);
+      forgive(remembered);
+      remembered.hasStood = true;
     },
-    forgive: (key) => void failing.delete(key),
-    hasStood: (key, generation) => stood.get(key) === generation,
-    forget: (key) => {
-      failing.delete(key);
-      stood.delete(key);
-    },
+    hasStood: (key, version) => of(key, version).hasStood,
+    wrote: (key, version, id) => void of(key, version).written.add(comparableId(id)),
+    hasWritten: (key, version, id) => of(key, version).written.has(comparableId(id)),
+    forgive: (key) => forgive(book.get(key)),
+    forget: (key) => void book.delete(key),
   };
 };

@@ -3,6 +3,7 @@ import type { MaintenanceNotification, MaintenanceNotificationStatus } from '../
 import type { Claim, PartType } from '../api/condition.ts';
 import type { Action } from '../core/announcements.ts';
 import { conditionOf } from '../core/conditions.ts';
+import type { ForeignTags } from '../core/difference.ts';
 import type { Owner } from '../core/owner.ts';
 import { draftFrom, type Draft } from '../core/settle.ts';
 import type { Deps } from './ports.ts';
@@ -19,6 +20,8 @@ export interface Run {
   readonly deps: Deps;
   /** Whether all this stood in Azure before, as this very generation asks: a change that is needed now is then drift. */
   readonly hasStood: boolean;
+  /** This spec of this object, for the memory. */
+  readonly version: string;
   draft: Draft;
   readonly actions: Action[];
   /** The status as the API server last answered it. */
@@ -33,7 +36,8 @@ export const beginRun = (key: string, object: MaintenanceNotification, deps: Dep
   owner: { installationId: deps.settings.installationId, namespace: object.metadata.namespace, name: object.metadata.name },
   signal,
   deps,
-  hasStood: deps.memory.hasStood(key, object.metadata.generation) || isReadyNow(object),
+  hasStood: deps.memory.hasStood(key, versionOf(object)) || isReadyNow(object),
+  version: versionOf(object),
   draft: draftFrom(object.status),
   actions: [],
   status: object.status,
@@ -42,6 +46,8 @@ export const beginRun = (key: string, object: MaintenanceNotification, deps: Dep
     signal.throwIfAborted();
   },
 });
+
+const versionOf = ({ metadata }: MaintenanceNotification): string => `${metadata.uid}/${metadata.generation}`;
 
 const isReadyNow = ({ metadata, status }: MaintenanceNotification): boolean => {
   const ready = conditionOf(status?.conditions, 'Ready');
@@ -58,6 +64,13 @@ export const writeStatus = async (run: Run, status: MaintenanceNotificationStatu
 
 /** Stores the inventory as it stands in the draft: called before a thing is made, so that no crash can lose it. */
 export const writeAhead = async (run: Run): Promise<void> => writeStatus(run, { ...run.status, resources: [...run.draft.inventory] });
+
+/**
+ * Whether tags that we don't ask for are to go: until this version of the spec has once been written, one of them may be a tag that was
+ * taken off the spec.
+ */
+export const foreignTagsOf = ({ hasStood, deps, key, version }: Run, id: string): ForeignTags =>
+  hasStood || deps.memory.hasWritten(key, version, id) ? 'ignored' : 'differ';
 
 /** Puts a part's claim into the draft, in place of an earlier one. */
 export const claim = (run: Run, type: PartType, status: Claim['status'], reason: Claim['reason'], message: string): void => {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ReconcileError } from '../../src/core/failure.ts';
 import type { Azure } from '../../src/reconcile/ports.ts';
 import { minimalSpec, specWith } from '../support/notification.ts';
-import { byHand, key, startBench, type Bench } from '../support/reconcile-bench.ts';
+import { byHand, key, startBench, worldWithout, type Bench } from '../support/reconcile-bench.ts';
 
 let bench: Bench;
 afterEach(() => bench[Symbol.asyncDispose]());
@@ -30,6 +30,20 @@ describe('our own action group', () => {
     await bench.run();
     expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'InvalidSpec' });
     expect(condition('Ready')?.message).toContain(own);
+    expect(bench.azureWrites()).toEqual([]);
+  });
+});
+
+describe('the action group of a former placement', () => {
+  it('is refused in actionGroupIds too', async () => {
+    bench = await startBench();
+    await bench.settle(specWith({ placement: { resourceGroup: 'ops' } }));
+    const own = bench.object().status?.actionGroupId ?? '';
+    const { receivers: _, ...spec } = minimalSpec;
+    bench.forget();
+    bench.apply({ ...spec, actionGroupIds: [own] });
+    await bench.run();
+    expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'InvalidSpec' });
     expect(bench.azureWrites()).toEqual([]);
   });
 });
@@ -105,17 +119,52 @@ describe('drift', () => {
 });
 
 describe('a lost status', () => {
-  it('does not keep a deletion from taking everything away', async () => {
-    bench = await startBench();
-    await bench.settle();
+  const lose = (): void => {
     bench.api.tamper(key, (object) => ({ ...object, status: { observedGeneration: -1 } }));
     bench.watch();
     bench.restart();
-    bench.api.delete(key);
-    await bench.run();
+  };
+  const expectNothingLeft = (): void => {
     const { actionGroups, alertRules, roleAssignments } = bench.emulator.resources();
     expect([...actionGroups, ...alertRules, ...roleAssignments.filter(({ isSeed }) => !isSeed)]).toEqual([]);
     expect(bench.api.list()).toEqual([]);
+  };
+
+  it('does not keep a deletion from taking everything away', async () => {
+    bench = await startBench();
+    await bench.settle();
+    lose();
+    bench.api.delete(key);
+    await bench.run();
+    expectNothingLeft();
+  });
+
+  it('does not do so when the first look fails either', async () => {
+    bench = await startBench();
+    await bench.settle();
+    lose();
+    bench.api.delete(key);
+    bench.bend = (azure) => ({ ...azure, alertRules: { ...azure.alertRules, observe: () => Promise.reject(unavailable) } });
+    await bench.run();
+    expect(bench.api.list()).toHaveLength(1);
+    bench.bend = straight;
+    await bench.run();
+    expectNothingLeft();
+  });
+
+  it('nor when the object was suspended, or refused, in between', async () => {
+    bench = await startBench();
+    await bench.settle();
+    const own = bench.object().status?.actionGroupId ?? '';
+    lose();
+    bench.apply(specWith({ suspend: true }));
+    await bench.run();
+    bench.apply(specWith({ actionGroupIds: [own] }));
+    await bench.run();
+    expect(condition('Stalled')).toMatchObject({ reason: 'InvalidSpec' });
+    bench.api.delete(key);
+    await bench.run();
+    expectNothingLeft();
   });
 });
 
@@ -129,6 +178,61 @@ describe('a deletion that fails', () => {
     expect(condition('ReaderAccessReady')).toMatchObject({ status: 'False', reason: 'Deleting' });
     expect(condition('AlertRuleReady')).toMatchObject({ status: 'False', reason: 'ResourceLocked' });
     expect(condition('ActionGroupReady')).toMatchObject({ status: 'False', reason: 'Deleting' });
+  });
+});
+
+describe('a deletion that fails twice', () => {
+  it('says what became of the parts that went meanwhile', async () => {
+    bench = await startBench();
+    await bench.settle();
+    bench.api.delete(key);
+    bench.bend = (azure) => ({ ...azure, roleAssignments: { ...azure.roleAssignments, remove: () => Promise.reject(locked) } });
+    await bench.run();
+    bench.bend = (azure) => ({ ...azure, alertRules: { ...azure.alertRules, remove: () => Promise.reject(locked) } });
+    await bench.run();
+    expect(condition('ReaderAccessReady')).toMatchObject({ status: 'False', reason: 'Deleting' });
+    expect(condition('AlertRuleReady')).toMatchObject({ status: 'False', reason: 'ResourceLocked' });
+  });
+});
+
+describe('an object that can not become Ready', () => {
+  it('does not fight over tags that a policy adds', async () => {
+    bench = await startBench({ world: worldWithout('Microsoft.Authorization/roleAssignments/write') });
+    bench.bend = (azure) => ({
+      ...azure,
+      actionGroups: {
+        ...azure.actionGroups,
+        observe: async (id, signal) => {
+          const group = await azure.actionGroups.observe(id, signal);
+          return group && { ...group, tags: { ...group.tags, costCenter: '7' } };
+        },
+      },
+    });
+    bench.apply();
+    await bench.run();
+    bench.forget();
+    await bench.run();
+    expect(bench.azureWrites().filter((line) => line.includes('actionGroups'))).toEqual([]);
+  });
+});
+
+describe('an object of the same name', () => {
+  it('is not taken for the one before it', async () => {
+    bench = await startBench();
+    await bench.settle();
+    const { alertRuleId, actionGroupId } = bench.object().status ?? {};
+    bench.api.tamper(key, (object) => ({ ...object, metadata: { ...object.metadata, finalizers: [] } }));
+    bench.api.delete(key);
+    await byHand(bench, alertRuleId ?? '', 'delete');
+    await byHand(bench, actionGroupId ?? '', 'delete');
+    bench.forget();
+    bench.apply(minimalSpec);
+    await bench.run();
+    expect(bench.events.map((event) => event.split(':')[0])).toEqual([
+      'Normal CreatedActionGroup',
+      'Normal CreatedAlertRule',
+      'Normal CreatedReaderAccess',
+    ]);
   });
 });
 
@@ -146,6 +250,20 @@ describe('ten minutes of patience', () => {
     bench.apply(minimalSpec);
     await bench.run();
     expect(condition('Stalled')).toBeUndefined();
+  });
+
+  it('are not prolonged by a failure of another kind in between', async () => {
+    bench = await startBench();
+    bench.bend = failing('actionGroups', denied);
+    bench.apply();
+    await bench.run();
+    bench.clock.advance(minutes(9));
+    bench.bend = failing('actionGroups', unavailable);
+    await bench.run();
+    bench.clock.advance(minutes(2));
+    bench.bend = failing('actionGroups', denied);
+    await bench.run();
+    expect(condition('Stalled')).toMatchObject({ reason: 'AccessDenied' });
   });
 
   it('begin anew with a new spec', async () => {
@@ -171,6 +289,20 @@ describe('an error that nobody expected', () => {
     expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'AzureError' });
     expect(condition('Ready')?.message).not.toContain('oops');
   });
+
+  it('during a deletion says how to let the object go', async () => {
+    bench = await startBench();
+    await bench.settle();
+    bench.api.delete(key);
+    bench.bend = (azure) => ({
+      ...azure,
+      roleAssignments: { ...azure.roleAssignments, observe: () => Promise.reject(new TypeError('oops')) },
+    });
+    bench.forget();
+    await expect(bench.run()).rejects.toThrow('oops');
+    expect(condition('Ready')?.message).toContain('"deletionPolicy":"Orphan"');
+    expect(bench.events.map((event) => event.split(':')[0])).toEqual(['Warning DeletionBlocked']);
+  });
 });
 
 describe('a missing group of actionGroupIds', () => {
@@ -182,6 +314,16 @@ describe('a missing group of actionGroupIds', () => {
     expect(condition('ActionGroupReady')).toMatchObject({ status: 'False', reason: 'DependencyNotReady' });
     expect(condition('AlertRuleReady')).toMatchObject({ status: 'True' });
     expect(condition('ReaderAccessReady')).toMatchObject({ status: 'True' });
+  });
+
+  it('does not keep a scope that was taken off from losing its assignment, and gives no grace', async () => {
+    bench = await startBench();
+    await bench.settle();
+    const missing = `${ruleFree()}/providers/Microsoft.Insights/actionGroups/nobody`;
+    bench.apply(specWith({ actionGroupIds: [missing], readerScopes: ['Subscription'] }));
+    await bench.run();
+    expect(bench.emulator.resources().roleAssignments.filter(({ isSeed }) => !isSeed)).toHaveLength(1);
+    expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'DependencyNotReady' });
   });
 });
 

@@ -119,6 +119,8 @@ describe('where the API server is found', () => {
     ['a user that is nowhere', kubeconfig({}, {}, { user: 'x' }), /names a user that isn't defined/],
     ['plain HTTP', kubeconfig({}, { server: 'http://api.test' }), /isn't HTTPS/],
     ['a proxy of another kind', kubeconfig({}, { 'proxy-url': 'socks5://proxy.test' }), /must begin with http: or https:/],
+    ['a server without a scheme', kubeconfig({}, { server: '10.0.0.1:6443' }), /isn't an address: write https/],
+    ['a server with a name for a scheme', kubeconfig({}, { server: 'localhost:6443' }), /isn't an address: write https/],
     ['a cluster without a server', kubeconfig({}, { server: undefined }), /server is missing/],
   ])('is an error that names the file: %s', async (_, content, message) => {
     const path = await write('config', content);
