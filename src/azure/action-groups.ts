@@ -1,6 +1,6 @@
 import type { ActionGroupResource } from '@azure/arm-monitor';
 import type { ActionGroup, Receiver } from '../core/action-group.ts';
-import { parseResourceId } from '../core/resource-id.ts';
+import { resourceIdOf } from '../core/resource-id.ts';
 import { absentIfNotFound, resourceIn, type Session } from './session.ts';
 
 /** Action groups in Azure: read, replace, delete. Every call throws ReconcileError, and nothing else, for what Azure can answer. */
@@ -87,7 +87,7 @@ export const toAzure = ({ shortName, enabled, receivers, tags }: ActionGroup): A
 
 export const createActionGroups = (session: Session): ActionGroups => {
   const at = (id: string) => {
-    const { subscriptionId, resourceGroup, name } = parseResourceId(id) ?? impossible(id);
+    const { subscriptionId, resourceGroup, name } = resourceIdOf(id);
     return { groups: session.monitor(subscriptionId).actionGroups, resourceGroup, name };
   };
   return {
@@ -114,8 +114,4 @@ export const createActionGroups = (session: Session): ActionGroups => {
       await absentIfNotFound(session.call(what, (options) => groups.delete(resourceGroup, name, options)));
     },
   };
-};
-
-const impossible = (id: string): never => {
-  throw new TypeError(`not the id of a resource in a resource group: ${id}`);
 };

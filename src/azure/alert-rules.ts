@@ -1,7 +1,7 @@
 import type { ScheduledQueryRuleResource } from '@azure/arm-monitor';
 import type { AlertRule } from '../core/alert-rule.ts';
 import { isoMinutes, toIso } from '../core/duration.ts';
-import { parseResourceId } from '../core/resource-id.ts';
+import { resourceIdOf } from '../core/resource-id.ts';
 import { absentIfNotFound, resourceIn, type Session } from './session.ts';
 
 /** What Azure has of a rule: the rule in our words, and the principal of its identity. */
@@ -118,9 +118,7 @@ export const toAzure = (rule: AlertRule): ScheduledQueryRuleResource => ({
 
 export const createAlertRules = (session: Session): AlertRules => {
   const at = (id: string) => {
-    const parsed = parseResourceId(id);
-    if (!parsed) throw new TypeError(`not the id of a resource in a resource group: ${id}`);
-    const { subscriptionId, resourceGroup, name } = parsed;
+    const { subscriptionId, resourceGroup, name } = resourceIdOf(id);
     return { rules: session.monitor(subscriptionId).scheduledQueryRules, resourceGroup, name };
   };
   return {

@@ -1,7 +1,7 @@
 import type { RoleAssignment as AzureRoleAssignment } from '@azure/arm-authorization';
 import { ReconcileError } from '../core/failure.ts';
-import { parseRoleAssignmentId, sameId } from '../core/resource-id.ts';
-import { roleDefinitionId, type RoleAssignment } from '../core/role-assignment.ts';
+import { parseRoleAssignmentId } from '../core/resource-id.ts';
+import { grantsSame, roleDefinitionId, type RoleAssignment } from '../core/role-assignment.ts';
 import { readAzureError } from './failure.ts';
 import { absentIfNotFound, resourceIn, type Session } from './session.ts';
 
@@ -68,13 +68,14 @@ export const createRoleAssignments = (session: Session): RoleAssignments => {
         throw thrown;
       }
     },
-    findSame: async ({ scope, principalId, roleId }, signal) => {
+    findSame: async (assignment, signal) => {
+      const { scope, principalId } = assignment;
       const { roleAssignments } = session.authorization(subscriptionOf(scope));
       const what = { operation: 'roleAssignments.list', doing: `list the role assignments at ${scope}`, signal };
       return session.call(what, async (options) => {
         for await (const each of roleAssignments.listForScope(bare(scope), { ...options, filter: `principalId eq '${principalId}'` })) {
           const found = fromAzure(each, each.id ?? '');
-          if (sameId(found.scope, scope) && found.roleId === roleId && found.principalId === principalId.toLowerCase()) return found;
+          if (grantsSame(found, assignment)) return found;
         }
         return undefined;
       });

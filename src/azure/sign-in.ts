@@ -156,9 +156,8 @@ interface Attempt {
 }
 
 interface SignInFailure {
-  readonly name?: string;
   readonly message?: string;
-  readonly cause?: { readonly errorNo?: string | number; readonly status?: number; readonly errorCode?: string };
+  readonly cause?: { readonly errorNo?: string | number; readonly status?: number };
 }
 
 /** What a refused sign-in means, in words that name issuer, subject and audience, and where to compare them. */

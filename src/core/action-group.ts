@@ -1,7 +1,8 @@
 import type { MaintenanceNotificationSpec } from '../api/maintenance-notification.ts';
 import { ownerTagName } from '../api/names.ts';
-import { azureName, ownerWords, type Owner } from './owner.ts';
-import { actionGroupId, type Place } from './resource-id.ts';
+import { ownerWords, type Owner } from './owner.ts';
+import { derivedIds } from './place.ts';
+import type { Place } from './resource-id.ts';
 
 /** The kinds of receivers that this program makes. */
 export type ReceiverKind = 'email' | 'webhook' | 'armRole';
@@ -27,11 +28,14 @@ export interface ActionGroup {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** Whether a spec names a receiver of any kind: a short name or empty lists alone make no group. */
-export const hasReceivers = ({ receivers }: MaintenanceNotificationSpec): boolean => {
+/** All receivers that a spec names, of whatever kind, supported or not. */
+export const allReceivers = ({ receivers }: MaintenanceNotificationSpec) => {
   const { shortName: _, ...lists } = receivers ?? {};
-  return Object.values(lists).some((list) => list.length > 0);
+  return Object.values(lists).flat();
 };
+
+/** Whether a spec names a receiver of any kind: a short name or empty lists alone make no group. */
+export const hasReceivers = (spec: MaintenanceNotificationSpec): boolean => allReceivers(spec).length > 0;
 
 /** The action group that a spec asks for; undefined when it only uses groups that exist already. */
 export const desiredActionGroup = (
@@ -43,7 +47,7 @@ export const desiredActionGroup = (
   const { receivers } = spec;
   if (!receivers || !hasReceivers(spec)) return undefined;
   return {
-    id: actionGroupId(place, azureName(owner, clusterName)),
+    id: derivedIds(owner, clusterName, place).actionGroupId,
     enabled: true,
     shortName: receivers.shortName ?? clusterName.slice(0, 12),
     receivers: [

@@ -1,9 +1,10 @@
 import type { MaintenanceNotificationSpec } from '../api/maintenance-notification.ts';
 import { ownerTagName } from '../api/names.ts';
 import { parseDuration } from './duration.ts';
-import { azureName, ownerWords, type Owner } from './owner.ts';
+import { ownerWords, type Owner } from './owner.ts';
+import { derivedIds } from './place.ts';
 import { dimensionNames, eventStatuses, maintenanceQuery, upgradeTypes } from './query.ts';
-import { alertRuleId, type Place, type ResourceId } from './resource-id.ts';
+import type { Place, ResourceId } from './resource-id.ts';
 
 /** A log alert rule in our own words: only what we own and compare. Ids have the full ARM form with their leading slash. */
 export interface AlertRule {
@@ -52,7 +53,7 @@ export const desiredAlertRule = (options: {
   const wanted = spec.alertRule ?? {};
   const frequencyMinutes = (parseDuration(wanted.evaluationFrequency ?? '30m') ?? 1_800_000) / 60_000;
   return {
-    id: alertRuleId(options.place, azureName(owner, cluster.name)),
+    id: derivedIds(owner, cluster.name, options.place).alertRuleId,
     kind: 'LogAlert',
     location: options.location,
     scopes: [spec.clusterResourceId],

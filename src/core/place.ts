@@ -11,9 +11,9 @@ export const placeOf = ({ placement }: MaintenanceNotificationSpec, cluster: Res
 /** The ids that rule and action group of an owner have there. */
 export const derivedIds = (
   owner: Owner,
-  cluster: ResourceId,
+  clusterName: string,
   place: Place,
 ): { readonly actionGroupId: string; readonly alertRuleId: string } => {
-  const name = azureName(owner, cluster.name);
+  const name = azureName(owner, clusterName);
   return { actionGroupId: actionGroupId(place, name), alertRuleId: alertRuleId(place, name) };
 };

@@ -23,6 +23,13 @@ export const parseResourceId = (id: string): ResourceId | undefined => {
   return subscriptionId && resourceGroup && type && name ? { subscriptionId, resourceGroup, type, name } : undefined;
 };
 
+/** The same for an id that is known to be one. @throws TypeError when it isn't: a mistake of ours */
+export const resourceIdOf = (id: string): ResourceId => {
+  const parsed = parseResourceId(id);
+  if (!parsed) throw new TypeError(`not the id of a resource in a resource group: ${id}`);
+  return parsed;
+};
+
 /** True when both name the same thing in Azure, whatever their letter case and leading slash. */
 export const sameId = (one: string, other: string): boolean => comparableId(one) === comparableId(other);
 

@@ -1,7 +1,7 @@
 import type { MaintenanceNotificationSpec } from '../api/maintenance-notification.ts';
 import { readerRoleId } from '../api/names.ts';
 import { ownerDescription, roleAssignmentName, type Owner } from './owner.ts';
-import { resourceGroupScope, roleAssignmentId, subscriptionScope, type ResourceId } from './resource-id.ts';
+import { resourceGroupScope, roleAssignmentId, sameId, subscriptionScope, type ResourceId } from './resource-id.ts';
 
 /** A role assignment in our own words. `id` has the full ARM form with its leading slash. */
 export interface RoleAssignment {
@@ -35,3 +35,7 @@ export const desiredRoleAssignment = (owner: Owner, scope: string, principalId: 
   principalId,
   description: ownerDescription(owner),
 });
+
+/** True when both give the same principal the same role at exactly the same scope, whatever their names. */
+export const grantsSame = (one: RoleAssignment, other: RoleAssignment): boolean =>
+  sameId(one.scope, other.scope) && one.roleId === other.roleId && one.principalId.toLowerCase() === other.principalId.toLowerCase();

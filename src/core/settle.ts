@@ -55,7 +55,6 @@ const carried = (conditions: readonly Condition[], generation: number): readonly
   conditions.map((condition) => ({ ...condition, observedGeneration: generation }));
 
 const ready = (status: Claim['status'], reason: Reason, message: string): Claim => ({ type: 'Ready', status, reason, message });
-const reconciling = (reason: Reason, message: string): Claim => ({ type: 'Reconciling', status: 'True', reason, message });
 
 /** The conditions at the end of a run: the table that kstatus, Flux and Argo CD read. */
 const conditionsAt = (
@@ -69,13 +68,11 @@ const conditionsAt = (
   const said = setConditions(before, [...untouched(before, unsaid), ...draft.claims], generation, now);
   const set = (base: readonly Condition[], ...claims: readonly Claim[]): readonly Condition[] =>
     setConditions(base, claims, generation, now);
+  const atWork = (claim: Claim, reason: Reason): readonly Condition[] =>
+    set(withoutConditions(said, 'Stalled'), claim, { type: 'Reconciling', status: 'True', reason, message: claim.message });
   switch (outcome.kind) {
     case 'progressing':
-      return set(
-        withoutConditions(said, 'Stalled'),
-        ready('Unknown', 'Progressing', 'Bringing Azure in line with the spec.'),
-        reconciling('Progressing', 'Bringing Azure in line with the spec.'),
-      );
+      return atWork(ready('Unknown', 'Progressing', 'Bringing Azure in line with the spec.'), 'Progressing');
     case 'succeeded':
       return set(withoutConditions(said, 'Reconciling', 'Stalled'), ready('True', 'Succeeded', readyMessage(draft.claims)));
     case 'suspended': {
@@ -86,11 +83,7 @@ const conditionsAt = (
         : set(kept, ready('Unknown', 'Suspended', 'spec.suspend is true: nothing is read or written in Azure.'));
     }
     case 'deleting':
-      return set(
-        withoutConditions(said, 'Stalled'),
-        ready('False', 'Deleting', 'Removing what was made in Azure.'),
-        reconciling('Deleting', 'Removing what was made in Azure.'),
-      );
+      return atWork(ready('False', 'Deleting', 'Removing what was made in Azure.'), 'Deleting');
     case 'failed': {
       if (outcome.inGrace) return said;
       const failing = ready('False', outcome.reason, outcome.message);
@@ -101,14 +94,10 @@ const conditionsAt = (
             reason: outcome.reason,
             message: outcome.message,
           })
-        : set(withoutConditions(said, 'Stalled'), failing, reconciling('ProgressingWithRetry', outcome.message));
+        : atWork(failing, 'ProgressingWithRetry');
     }
     case 'deletionFailed':
-      return set(
-        withoutConditions(said, 'Stalled'),
-        ready('False', outcome.reason, outcome.message),
-        reconciling('ProgressingWithRetry', outcome.message),
-      );
+      return atWork(ready('False', outcome.reason, outcome.message), 'ProgressingWithRetry');
   }
 };
 
@@ -138,13 +127,12 @@ export const settle = (object: MaintenanceNotification, draft: Draft, outcome: O
   ) as Status;
 };
 
-/** True when an object is Ready for its present generation and everything it made was last seen in place. */
-export const wasWhole = (object: MaintenanceNotification): boolean => {
-  const { status, metadata } = object;
+/** True when an object is Ready for its present generation. */
+export const isReady = ({ status, metadata }: MaintenanceNotification): boolean => {
   const condition = conditionOf(status?.conditions, 'Ready');
-  return (
-    condition?.status === 'True' &&
-    condition.observedGeneration === metadata.generation &&
-    (status?.resources ?? []).every(({ state }) => state === 'Present')
-  );
+  return condition?.status === 'True' && condition.observedGeneration === metadata.generation;
 };
+
+/** True when, besides, everything it made was last seen in place. */
+export const wasWhole = (object: MaintenanceNotification): boolean =>
+  isReady(object) && (object.status?.resources ?? []).every(({ state }) => state === 'Present');

@@ -1,5 +1,6 @@
 import type { MaintenanceNotificationSpec } from '../api/maintenance-notification.ts';
 import type { Reason } from '../api/condition.ts';
+import { allReceivers, hasReceivers } from './action-group.ts';
 import { comparableId, parseResourceId } from './resource-id.ts';
 
 /** Why a spec can't be carried out, in words its author can act on. */
@@ -25,11 +26,10 @@ const clusterIdParses: Check = ({ clusterResourceId }) =>
     ? undefined
     : invalid('spec.clusterResourceId is not the id of an AKS cluster: copy it from `az aks show --query id`.');
 
-const somebodyIsTold: Check = ({ receivers, actionGroupIds }) => {
-  const { shortName: _, ...lists } = receivers ?? {};
-  const count = Object.values(lists).reduce((sum, list) => sum + (list?.length ?? 0), 0) + (actionGroupIds?.length ?? 0);
-  return count > 0 ? undefined : invalid('spec names nobody to tell: add a receiver to spec.receivers or a group to spec.actionGroupIds.');
-};
+const somebodyIsTold: Check = (spec) =>
+  hasReceivers(spec) || (spec.actionGroupIds ?? []).length > 0
+    ? undefined
+    : invalid('spec names nobody to tell: add a receiver to spec.receivers or a group to spec.actionGroupIds.');
 
 const supportedReceivers: readonly string[] = ['email', 'webhook', 'armRole', 'shortName'];
 
@@ -50,10 +50,8 @@ const conflictPolicySupported: Check = ({ conflictPolicy }) =>
   conflictPolicy === 'Adopt' ? notImplemented('spec.conflictPolicy Adopt', 'leave spec.conflictPolicy out') : undefined;
 
 // Azure wants receiver names unique across all lists of a group, without regard to case; CEL's cost budget can't hold that.
-const receiverNamesUnique: Check = ({ receivers }) => {
-  const { shortName: _, ...lists } = receivers ?? {};
-  const names = Object.values(lists).flatMap((list) => (list ?? []).map((each) => each.name ?? ('address' in each ? each.address : '')));
-  const twice = duplicate(names);
+const receiverNamesUnique: Check = (spec) => {
+  const twice = duplicate(allReceivers(spec).map((each) => each.name ?? ('address' in each ? each.address : '')));
   return twice === undefined
     ? undefined
     : invalid(

@@ -1,8 +1,8 @@
 import type { ActionGroup } from '../core/action-group.ts';
-import { decide, refusal } from '../core/decide.ts';
+import { decide } from '../core/decide.ts';
 import { actionGroupDifference } from '../core/difference.ts';
 import { ReconcileError } from '../core/failure.ts';
-import { note } from '../core/inventory.ts';
+import { mark, recordWrite, refuse } from './change.ts';
 import { claim, foreignTagsOf, type Run } from './run.ts';
 
 /** Sees to it that the action group of our own stands as desired. */
@@ -14,25 +14,16 @@ export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefin
   const { actionGroups } = run.deps.azure;
   const observed = await actionGroups.observe(desired.id, run.signal);
   const decision = decide(observed, observed ? actionGroupDifference(desired, observed, foreignTagsOf(run, desired.id)) : [], run.owner);
-  if (decision.kind === 'refuse') {
-    // Stays on the list as something we were about to make: deletion asks for the mark again, and the next run has nothing to write.
-    run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind: 'ActionGroup', id: desired.id, state: 'Creating' }) };
-    throw new ReconcileError('NotOwned', refusal('action group', desired.id, decision.owner, run.owner), { stalls: 'atOnce' });
-  }
+  if (decision.kind === 'refuse') refuse(run, 'ActionGroup', desired.id, decision.owner);
   if (decision.kind !== 'keep') {
     // Not in place until Azure has said so: an object whose group was seen missing has no grace.
-    if (!observed)
-      run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind: 'ActionGroup', id: desired.id, state: 'Creating' }) };
+    if (!observed) mark(run, 'ActionGroup', desired.id, 'Creating');
     run.beforeWrite();
     await actionGroups.put(desired, run.signal);
-    run.deps.memory.wrote(run.key, run.version, desired.id);
-    run.actions.push(actionOf(run, decision, desired.id));
+    recordWrite(run, 'ActionGroup', desired.id, decision);
   }
-  run.draft = {
-    ...run.draft,
-    actionGroupId: desired.id,
-    inventory: note(run.draft.inventory, { kind: 'ActionGroup', id: desired.id, state: 'Present' }),
-  };
+  mark(run, 'ActionGroup', desired.id, 'Present');
+  run.draft = { ...run.draft, actionGroupId: desired.id };
   // With groups of others beside it the last word is said once these have been looked at.
   if (!run.object.spec.actionGroupIds?.length) claimReady(run, desired);
 };
@@ -41,18 +32,6 @@ const claimReady = (run: Run, desired: ActionGroup | undefined): void =>
   desired
     ? claim(run, 'ActionGroupReady', 'True', 'Succeeded', 'The action group stands as the spec asks.')
     : claim(run, 'ActionGroupReady', 'True', 'NotManaged', 'Only action groups that exist already are used; they are not changed.');
-
-const actionOf = (run: Run, decision: ReturnType<typeof decide>, id: string): Run['actions'][number] => {
-  const differences = 'differences' in decision ? { differences: decision.differences } : {};
-  return { verb: verbOf(run, decision.kind), part: 'ActionGroup', target: id, ...differences };
-};
-
-/** What a change is called: nobody asked for it when all stood before as this generation wants it. */
-export const verbOf = ({ hasStood }: Run, kind: ReturnType<typeof decide>['kind']): Run['actions'][number]['verb'] => {
-  if (hasStood) return 'DriftCorrected';
-  if (kind === 'replace') return 'Replaced';
-  return kind === 'create' ? 'Created' : 'Updated';
-};
 
 /**
  * Sees to it that the groups of others which the rule calls exist: a rule that calls a group which is gone tells nobody, and Azure doesn't

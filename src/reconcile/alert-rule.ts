@@ -1,9 +1,8 @@
 import type { AlertRule } from '../core/alert-rule.ts';
-import { decide, refusal } from '../core/decide.ts';
+import { decide } from '../core/decide.ts';
 import { alertRuleDifference } from '../core/difference.ts';
 import { ReconcileError } from '../core/failure.ts';
-import { note } from '../core/inventory.ts';
-import { verbOf } from './action-group.ts';
+import { mark, recordWrite, refuse } from './change.ts';
 import { claim, foreignTagsOf, type Run } from './run.ts';
 
 /** The principal of the rule's identity, and whether it was born in this run, so that nothing can refer to it yet. */
@@ -21,11 +20,7 @@ export const ensureAlertRule = async (run: Run, desired: AlertRule): Promise<Rul
     observed ? alertRuleDifference(desired, observed.rule, foreignTagsOf(run, desired.id)) : [],
     run.owner,
   );
-  if (decision.kind === 'refuse') {
-    // Stays on the list as something we were about to make: deletion asks for the mark again, and the next run has nothing to write.
-    run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind: 'AlertRule', id: desired.id, state: 'Creating' }) };
-    throw new ReconcileError('NotOwned', refusal('alert rule', desired.id, decision.owner, run.owner), { stalls: 'atOnce' });
-  }
+  if (decision.kind === 'refuse') refuse(run, 'AlertRule', desired.id, decision.owner);
   let principalId = observed?.principalId;
   if (decision.kind !== 'keep') {
     // Azure never changes the scope or the location of a rule.
@@ -34,19 +29,13 @@ export const ensureAlertRule = async (run: Run, desired: AlertRule): Promise<Rul
       await alertRules.remove(desired.id, run.signal);
     }
     // Not in place until Azure has said so: an object whose rule was seen missing has no grace.
-    if (decision.kind !== 'update')
-      run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind: 'AlertRule', id: desired.id, state: 'Creating' }) };
+    if (decision.kind !== 'update') mark(run, 'AlertRule', desired.id, 'Creating');
     run.beforeWrite();
     principalId = (await alertRules.put(desired, run.signal)).principalId;
-    run.deps.memory.wrote(run.key, run.version, desired.id);
-    const differences = 'differences' in decision ? { differences: decision.differences } : {};
-    run.actions.push({ verb: verbOf(run, decision.kind), part: 'AlertRule', target: desired.id, ...differences });
+    recordWrite(run, 'AlertRule', desired.id, decision);
   }
-  run.draft = {
-    ...run.draft,
-    alertRuleId: desired.id,
-    inventory: note(run.draft.inventory, { kind: 'AlertRule', id: desired.id, state: 'Present' }),
-  };
+  mark(run, 'AlertRule', desired.id, 'Present');
+  run.draft = { ...run.draft, alertRuleId: desired.id };
   if (!principalId)
     throw new ReconcileError(
       'WaitingForIdentity',

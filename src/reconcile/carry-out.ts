@@ -8,7 +8,7 @@ import { ReconcileError } from '../core/failure.ts';
 import { announce, leftovers, type Inventory } from '../core/inventory.ts';
 import { derivedIds, placeOf } from '../core/place.ts';
 import { upgradeTypes } from '../core/query.ts';
-import { parseResourceId, sameId, type ResourceId } from '../core/resource-id.ts';
+import { resourceIdOf, sameId } from '../core/resource-id.ts';
 import { desiredRoleAssignment, readerScopes } from '../core/role-assignment.ts';
 import { settle } from '../core/settle.ts';
 import { ensureActionGroup, ensureOthersExist } from './action-group.ts';
@@ -18,25 +18,19 @@ import { ensureReaderAccess } from './reader-access.ts';
 import { partOf, removeEntry } from './remove.ts';
 import { claim, writeStatus, type Run } from './run.ts';
 
-/** A failure, and the part it belongs to. */
-export interface PartFailure {
-  readonly part: PartType;
-  readonly error: ReconcileError;
-}
-
 /**
  * Brings Azure in line with the spec: cluster facts, action group, alert rule, Reader assignments, and then away with what is no
  * longer wanted. New first, then old, so that notices don't pause while things move. Returns the first failure: the parts after it
  * need the ones before.
  */
-export const carryOut = async (run: Run): Promise<PartFailure | undefined> => {
+export const carryOut = async (run: Run): Promise<ReconcileError | undefined> => {
   const { spec } = run.object;
-  const cluster = clusterOf(spec.clusterResourceId);
+  const cluster = resourceIdOf(spec.clusterResourceId);
   const place = placeOf(spec, cluster);
-  const ids = derivedIds(run.owner, cluster, place);
+  const ids = derivedIds(run.owner, cluster.name, place);
   const ownGroupIds = [ids.actionGroupId, ...run.draft.inventory.filter(({ kind }) => kind === 'ActionGroup').map(({ id }) => id)];
   const named = spec.actionGroupIds?.find((id) => ownGroupIds.some((own) => sameId(id, own)));
-  if (named !== undefined) return { part: 'ActionGroupReady', error: ownGroupNamed(named) };
+  if (named !== undefined) return ownGroupNamed(named);
   await begin(run, ids);
 
   let part: PartType = 'PrerequisitesMet';
@@ -50,11 +44,10 @@ export const carryOut = async (run: Run): Promise<PartFailure | undefined> => {
     const rule = desiredAlertRule({ spec, owner: run.owner, cluster, place, location, actionGroupIds });
     const principal = await ensureAlertRule(run, rule);
     part = 'ReaderAccessReady';
-    const scopes = readerScopes(spec, cluster);
-    await ensureReaderAccess(run, scopes, principal);
+    const assignments = readerScopes(spec, cluster).map((scope) => desiredRoleAssignment(run.owner, scope, principal.principalId));
+    await ensureReaderAccess(run, assignments, principal);
 
-    const assignments = scopes.map((scope) => desiredRoleAssignment(run.owner, scope, principal.principalId).id);
-    const old = leftovers(run.draft.inventory, [...assignments, rule.id, ...(group ? [group.id] : [])]);
+    const old = leftovers(run.draft.inventory, [...assignments.map(({ id }) => id), rule.id, ...(group ? [group.id] : [])]);
     const remove = async (entries: Inventory): Promise<void> => {
       for (const entry of entries) {
         part = partOf[entry.kind];
@@ -72,7 +65,7 @@ export const carryOut = async (run: Run): Promise<PartFailure | undefined> => {
     // A cluster that can't be read leaves open whether notices will come; only a missing one answers that.
     const isOpen = part === 'PrerequisitesMet' && thrown.reason !== 'ClusterNotFound';
     claim(run, part, isOpen ? 'Unknown' : 'False', thrown.reason, thrown.message);
-    return { part, error: thrown };
+    return thrown;
   }
 };
 
@@ -82,12 +75,6 @@ const ownGroupNamed = (id: string): ReconcileError =>
     `spec.actionGroupIds names ${id}, a group that this object makes itself: take it off the list and say in spec.receivers whom to tell.`,
     { stalls: 'atOnce' },
   );
-
-const clusterOf = (id: string): ResourceId => {
-  const cluster = parseResourceId(id);
-  if (!cluster) throw new TypeError(`checkSpec let an id pass that is none: ${id}`);
-  return cluster;
-};
 
 /**
  * The first write of a run that has something to do: says that work has begun on a new generation, and what will be made. One write
@@ -118,7 +105,7 @@ const readCluster = async (run: Run): Promise<string> => {
     const { facts, unreadable } = await run.deps.clusterFacts.get(spec.clusterResourceId, maximumAge, remembered, run.signal);
     const { type, status: word, reason, message } = prerequisitesMet(types, facts, unreadable);
     claim(run, type, word, reason, message);
-    run.draft = { ...run.draft, cluster: statusOf(facts, clusterOf(spec.clusterResourceId).name) };
+    run.draft = { ...run.draft, cluster: statusOf(facts, resourceIdOf(spec.clusterResourceId).name) };
     return spec.placement?.location ?? facts.location;
   } catch (thrown) {
     const location = spec.placement?.location ?? status?.cluster?.location;

@@ -48,7 +48,7 @@ const whatMayBeOurs = async (run: Run): Promise<Inventory> => {
   const { spec } = run.object;
   const cluster = parseResourceId(spec.clusterResourceId);
   if (!cluster) return [];
-  const { actionGroupId, alertRuleId } = derivedIds(run.owner, cluster, placeOf(spec, cluster));
+  const { actionGroupId, alertRuleId } = derivedIds(run.owner, cluster.name, placeOf(spec, cluster));
   const rule = await run.deps.azure.alertRules.observe(alertRuleId, run.signal);
   const everyScope = readerScopes({ ...spec, readerScopes: ['Cluster', 'ResourceGroup', 'Subscription'] }, cluster);
   let inventory: Inventory = announce([], 'ActionGroup', actionGroupId);

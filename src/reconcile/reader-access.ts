@@ -1,15 +1,14 @@
 import { isOurAssignment } from '../core/decide.ts';
 import { ReconcileError } from '../core/failure.ts';
-import { announce, note, strike } from '../core/inventory.ts';
+import { announce, strike } from '../core/inventory.ts';
 import { sameId } from '../core/resource-id.ts';
-import { desiredRoleAssignment, roleDefinitionId, type RoleAssignment } from '../core/role-assignment.ts';
-import { verbOf } from './action-group.ts';
+import { grantsSame, roleDefinitionId, type RoleAssignment } from '../core/role-assignment.ts';
 import type { RulePrincipal } from './alert-rule.ts';
+import { mark, verbOf } from './change.ts';
 import { claim, writeAhead, type Run } from './run.ts';
 
-/** Sees to it that the rule's identity has Reader at each scope. What somebody else granted is left to them. */
-export const ensureReaderAccess = async (run: Run, scopes: readonly string[], principal: RulePrincipal): Promise<void> => {
-  const wanted = scopes.map((scope) => desiredRoleAssignment(run.owner, scope, principal.principalId));
+/** Sees to it that the rule's identity has what is wanted: Reader at each scope. What somebody else granted is left to them. */
+export const ensureReaderAccess = async (run: Run, wanted: readonly RoleAssignment[], principal: RulePrincipal): Promise<void> => {
   const found: RoleAssignment[] = [];
   for (const each of wanted) {
     const standing = await observeStanding(run, each, principal);
@@ -20,13 +19,12 @@ export const ensureReaderAccess = async (run: Run, scopes: readonly string[], pr
     for (const { id } of missing) run.draft = { ...run.draft, inventory: announce(run.draft.inventory, 'RoleAssignment', id) };
     await writeAhead(run);
     // Not in place until Azure has said so: an object whose assignment was seen missing has no grace.
-    for (const { id } of missing)
-      run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind: 'RoleAssignment', id, state: 'Creating' }) };
+    for (const { id } of missing) mark(run, 'RoleAssignment', id, 'Creating');
   }
   for (const each of missing) found.push(await create(run, each));
 
   for (const each of found.filter(({ description }) => isOurAssignment(description, run.owner)))
-    run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind: 'RoleAssignment', id: each.id, state: 'Present' }) };
+    mark(run, 'RoleAssignment', each.id, 'Present');
   run.draft = {
     ...run.draft,
     readerAssignments: wanted.flatMap(({ scope }) => {
@@ -43,7 +41,7 @@ export const ensureReaderAccess = async (run: Run, scopes: readonly string[], pr
         : [];
     }),
   };
-  if (scopes.length === 0)
+  if (wanted.length === 0)
     claim(
       run,
       'ReaderAccessReady',
@@ -51,7 +49,14 @@ export const ensureReaderAccess = async (run: Run, scopes: readonly string[], pr
       'NotManaged',
       `spec.readerScopes is empty: somebody else gives ${principal.principalId} Reader on the cluster.`,
     );
-  else claim(run, 'ReaderAccessReady', 'True', 'Succeeded', `The rule's identity has Reader at ${scopes.join(' and ')}.`);
+  else
+    claim(
+      run,
+      'ReaderAccessReady',
+      'True',
+      'Succeeded',
+      `The rule's identity has Reader at ${wanted.map(({ scope }) => scope).join(' and ')}.`,
+    );
 };
 
 /** The assignment that already does the job: our own, or one of somebody else's that we met before. */
@@ -68,9 +73,6 @@ const observeStanding = async (run: Run, desired: RoleAssignment, principal: Rul
   }
   return undefined;
 };
-
-const grantsSame = (one: RoleAssignment, other: RoleAssignment): boolean =>
-  sameId(one.scope, other.scope) && one.roleId === other.roleId && one.principalId.toLowerCase() === other.principalId.toLowerCase();
 
 const create = async (run: Run, desired: RoleAssignment): Promise<RoleAssignment> => {
   const { roleAssignments } = run.deps.azure;

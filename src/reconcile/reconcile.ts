@@ -77,7 +77,7 @@ const visit = async (run: Run): Promise<Requeue> => {
     await deps.objects.addFinalizer(object, run.signal);
   }
   const failure = await carryOut(run);
-  if (failure) return fail(run, failure.error);
+  if (failure) return fail(run, failure);
   deps.memory.succeeded(run.key, run.version);
   return end(run, { kind: 'succeeded' }, atInterval(run));
 };

@@ -2,10 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { MaintenanceNotification, MaintenanceNotificationStatus } from '../api/maintenance-notification.ts';
 import type { Claim, PartType } from '../api/condition.ts';
 import type { Action } from '../core/announcements.ts';
-import { conditionOf } from '../core/conditions.ts';
 import type { ForeignTags } from '../core/difference.ts';
 import type { Owner } from '../core/owner.ts';
-import { draftFrom, type Draft } from '../core/settle.ts';
+import { draftFrom, isReady, type Draft } from '../core/settle.ts';
 import type { Deps } from './ports.ts';
 
 /**
@@ -36,7 +35,7 @@ export const beginRun = (key: string, object: MaintenanceNotification, deps: Dep
   owner: { installationId: deps.settings.installationId, namespace: object.metadata.namespace, name: object.metadata.name },
   signal,
   deps,
-  hasStood: deps.memory.hasStood(key, versionOf(object)) || isReadyNow(object),
+  hasStood: deps.memory.hasStood(key, versionOf(object)) || isReady(object),
   version: versionOf(object),
   draft: draftFrom(object.status),
   actions: [],
@@ -48,11 +47,6 @@ export const beginRun = (key: string, object: MaintenanceNotification, deps: Dep
 });
 
 const versionOf = ({ metadata }: MaintenanceNotification): string => `${metadata.uid}/${metadata.generation}`;
-
-const isReadyNow = ({ metadata, status }: MaintenanceNotification): boolean => {
-  const ready = conditionOf(status?.conditions, 'Ready');
-  return ready?.status === 'True' && ready.observedGeneration === metadata.generation;
-};
 
 /** Writes the status, if it differs from what the API server has. */
 export const writeStatus = async (run: Run, status: MaintenanceNotificationStatus): Promise<void> => {

@@ -1,0 +1,32 @@
+import type { Action } from '../core/announcements.ts';
+import { refusal, type Decision } from '../core/decide.ts';
+import { ReconcileError } from '../core/failure.ts';
+import { note, type InventoryEntry } from '../core/inventory.ts';
+import type { Run } from './run.ts';
+
+/** Notes in the draft how far a thing has come. */
+export const mark = (run: Run, kind: InventoryEntry['kind'], id: string, state: InventoryEntry['state']): void => {
+  run.draft = { ...run.draft, inventory: note(run.draft.inventory, { kind, id, state }) };
+};
+
+/** Leaves alone what isn't ours, and says whose it is. */
+export const refuse = (run: Run, kind: 'ActionGroup' | 'AlertRule', id: string, foreignOwner: string | undefined): never => {
+  // Stays on the list as something we were about to make: deletion asks for the mark again, and the next run has nothing to write.
+  mark(run, kind, id, 'Creating');
+  const what = { ActionGroup: 'action group', AlertRule: 'alert rule' }[kind];
+  throw new ReconcileError('NotOwned', refusal(what, id, foreignOwner, run.owner), { stalls: 'atOnce' });
+};
+
+/** Notes that a rule or group was written as the spec asks, for the events and for the memory. */
+export const recordWrite = (run: Run, part: 'ActionGroup' | 'AlertRule', id: string, decision: Decision): void => {
+  run.deps.memory.wrote(run.key, run.version, id);
+  const differences = 'differences' in decision ? { differences: decision.differences } : {};
+  run.actions.push({ verb: verbOf(run, decision.kind), part, target: id, ...differences });
+};
+
+/** What a change is called: nobody asked for it when all stood before as this generation wants it. */
+export const verbOf = ({ hasStood }: Run, kind: Decision['kind']): Action['verb'] => {
+  if (hasStood) return 'DriftCorrected';
+  if (kind === 'replace') return 'Replaced';
+  return kind === 'create' ? 'Created' : 'Updated';
+};
