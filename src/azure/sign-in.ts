@@ -137,8 +137,10 @@ export const createCredential = (options: SignInOptions): TokenCredential => {
     const last = tokens.get(key);
     if (last && request.claims === undefined && last.expiresOnTimestamp - renewMilliseconds > Date.now()) return Promise.resolve(last);
     // One answer serves all who ask at the same time; who leaves early leaves the others their answer.
-    const asking = underWay.get(key) ?? renew(key, scopes, request).finally(() => underWay.delete(key));
-    underWay.set(key, asking);
+    // A challenge is another question: the token that the others wait for may be the one it refuses.
+    const question = `${key} ${request.claims ?? ''}`;
+    const asking = underWay.get(question) ?? renew(key, scopes, request).finally(() => underWay.delete(question));
+    underWay.set(question, asking);
     return request.abortSignal ? abortable(asking, request.abortSignal as AbortSignal) : asking;
   };
 

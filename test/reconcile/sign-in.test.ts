@@ -107,6 +107,15 @@ describe('the sign-in', () => {
     expect(tokenCalls()).toBe(1);
   });
 
+  it('does not answer a challenge with the token that somebody else is waiting for', async () => {
+    await start();
+    await writeToken();
+    const credential = createCredential(options());
+    const claims = JSON.stringify({ access_token: { nbf: { essential: true, value: '1' } } });
+    await Promise.all([credential.getToken(scope), credential.getToken(scope, { claims })]);
+    expect(tokenCalls()).toBe(2);
+  });
+
   it('reads the token file at each request, so that a rotated token counts at once', async () => {
     await start({ accessTokenSeconds: 1 });
     await writeToken({ sub: 'system:serviceaccount:platform:somebody-else' });
