@@ -13,8 +13,8 @@ import type { WatchEvent } from './watch-stream.ts';
 export type Occurrence =
   | {
       readonly kind: 'listed';
-      /** Why: the first list; the resource version was too old; the regular one. */
-      readonly cause: 'start' | 'expired' | 'interval';
+      /** Why: the first list; the resource version was too old; the regular one; somebody called `refresh`. */
+      readonly cause: ListCause;
       readonly objects: number;
       readonly pages: number;
       readonly milliseconds: number;
@@ -31,12 +31,14 @@ export type Occurrence =
   | { readonly kind: 'unparsable'; readonly error: Error }
   /** `onChange` threw; the store and the stream are not touched by it. */
   | { readonly kind: 'handlerFailed'; readonly key: string; readonly error: unknown }
-  /** The server ended a watch, or we did because the regular list is due. */
+  /** The server ended a watch, or we did because a list is due: the regular one, or one that `refresh` asked for. */
   | { readonly kind: 'watchEnded'; readonly events: number; readonly milliseconds: number }
   /** The resource version is too old: list again. */
   | { readonly kind: 'expired' }
   /** A list or a watch failed; the next attempt comes after the wait. */
   | { readonly kind: 'failed'; readonly during: 'list' | 'watch'; readonly error: KubeError; readonly waitMilliseconds: number };
+
+type ListCause = 'start' | 'expired' | 'interval' | 'refresh';
 
 /** The numbers; all have the defaults that are named. */
 export interface ListWatchLimits {
@@ -101,6 +103,12 @@ export interface ListWatch {
   readonly hasSynced: () => boolean;
   /** The age in milliseconds of the last sign of life of the API server (a page, an accepted watch, an event), counted from the start while there was none. */
   readonly silentMilliseconds: () => number;
+  /**
+   * Asks for a list now, for whoever must know at least what was written up to this call. Ends the watch or the back-off that is under way,
+   * but no wait that a Retry-After asked for. Resolves when a list that began after the call is in the store and `onChange` has been told
+   * the differences; tries as long as that takes. Never rejects; after `stop` it never resolves.
+   */
+  readonly refresh: () => Promise<void>;
   /** Ends everything at once; resolves when nothing is left: no socket, no timer. */
   readonly stop: () => Promise<void>;
 }
@@ -127,6 +135,10 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
   let relistAt = 0;
   let failures = 0;
   let lastFailureAt = -Infinity;
+  /** Those who wait for a list that has yet to begin. */
+  let askers: (() => void)[] = [];
+  /** Ends what stands between now and that list. */
+  let nudge = new AbortController();
 
   const observe = (occurrence: Occurrence): void => {
     try {
@@ -190,7 +202,21 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
     }
   };
 
-  const list = async (cause: 'start' | 'expired' | 'interval'): Promise<void> => {
+  /** A list, for those who asked before it began; if it fails, for them the next one counts. */
+  const list = async (cause: ListCause): Promise<void> => {
+    const served = askers;
+    askers = [];
+    if (nudge.signal.aborted) nudge = new AbortController();
+    try {
+      await listAndTell(cause);
+    } catch (error) {
+      askers = [...served, ...askers];
+      throw error;
+    }
+    for (const resolve of served) resolve();
+  };
+
+  const listAndTell = async (cause: ListCause): Promise<void> => {
     const started = clock.monotonic();
     const toldUpTo = resourceVersion;
     const { objects, pages, version } = await listAll();
@@ -229,12 +255,13 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
     tell(changes);
   };
 
-  /** One watch, until the server ends it or the regular list is due. */
+  /** One watch, until the server ends it or a list is due. */
   const watch = async (from: string): Promise<void> => {
     const [least, most] = limits.watchSeconds;
     const timeoutSeconds = Math.round(least + (most - least) * random());
     const started = clock.monotonic();
-    const due = startDeadline(clock, relistAt - started, stopping.signal);
+    const due = startDeadline(clock, relistAt - started, stopping.signal, nudge.signal);
+    const isListDue = (): boolean => due.expired() || nudge.signal.aborted;
     let events = 0;
     try {
       const stream = await openWatch<T>(transport, {
@@ -254,13 +281,13 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
         take(event);
       }
     } catch (error) {
-      if (!due.expired()) throw error;
+      if (!isListDue()) throw error;
     } finally {
       due.clear();
     }
     const milliseconds = clock.monotonic() - started;
     observe({ kind: 'watchEnded', events, milliseconds });
-    if (events === 0 && milliseconds < limits.shortWatchMilliseconds && !due.expired()) {
+    if (events === 0 && milliseconds < limits.shortWatchMilliseconds && !isListDue()) {
       throw new KubeError('the API server ended the watch at once', { operation: `WATCH ${path}`, code: 'ShortWatch' });
     }
   };
@@ -278,9 +305,18 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
     const count = countFailure();
     const { backOffBaseMilliseconds: baseMilliseconds, backOffCapMilliseconds: capMilliseconds } = limits;
     const backOff = backOffMilliseconds({ baseMilliseconds, capMilliseconds, jitter: backOffJitter }, count, random());
-    const waitMilliseconds = Math.max(backOff, (error.retryAfterSeconds ?? 0) * 1000);
+    const askedMilliseconds = (error.retryAfterSeconds ?? 0) * 1000;
+    const waitMilliseconds = Math.max(backOff, askedMilliseconds);
     observe({ kind: 'failed', during, error, waitMilliseconds });
-    await clock.sleep(waitMilliseconds, stopping.signal);
+    if (askedMilliseconds > 0) await clock.sleep(askedMilliseconds, stopping.signal);
+    await sleepUnlessAsked(waitMilliseconds - askedMilliseconds);
+  };
+
+  /** Sleeps, until `refresh` is called at the latest. */
+  const sleepUnlessAsked = async (milliseconds: number): Promise<void> => {
+    const { signal } = startDeadline(clock, milliseconds, stopping.signal, nudge.signal);
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    stopping.signal.throwIfAborted();
   };
 
   /** One list if one is needed, then one watch. */
@@ -288,9 +324,10 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
     let during: 'list' | 'watch' = 'list';
     try {
       if (resourceVersion === undefined) await list(hasSynced ? 'expired' : 'start');
+      else if (askers.length > 0) await list('refresh');
       else if (clock.monotonic() >= relistAt) await list('interval');
       during = 'watch';
-      if (resourceVersion !== undefined) await watch(resourceVersion);
+      if (resourceVersion !== undefined && askers.length === 0) await watch(resourceVersion);
     } catch (error) {
       stopping.signal.throwIfAborted();
       if (!isGone(error)) {
@@ -319,6 +356,11 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
     synced: firstList.promise,
     hasSynced: () => hasSynced,
     silentMilliseconds: () => clock.monotonic() - lastSignOfLife,
+    refresh: () =>
+      new Promise((resolve) => {
+        askers.push(resolve);
+        nudge.abort(new Error('a list was asked for'));
+      }),
     stop: () => {
       stopping.abort(new Error('the list-watch was stopped'));
       return running;

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { KubeError } from '../../../src/kube/failure.ts';
 import { startListWatch } from '../../../src/kube/list-watch.ts';
 import type { ListWatch, ListWatchLimits, Occurrence } from '../../../src/kube/list-watch.ts';
 import { createStore } from '../../../src/kube/store.ts';
@@ -8,6 +9,7 @@ import type { KubeTransport } from '../../../src/kube/transport.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { errorEvent, expiredEvent, faults, namespace, resource, startFakeApiServer } from '../../support/fake-api-server.ts';
 import type { FakeApiServer, FakeObject } from '../../support/fake-api-server.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
 import { waitFor } from '../../support/wait.ts';
 
 /** Short enough to wait for, in the proportions of the real ones. */
@@ -357,6 +359,115 @@ describe('the regular list', () => {
     await isTold('added b');
     await waitFor('second list', () => occurred('listed').length >= 2);
     expect(occurred('listed')[1]).toMatchObject({ cause: 'interval', changes: 1, missed: 1 });
+  });
+});
+
+describe('refresh', () => {
+  it('lists at once although a watch is open, tells the differences, and watches on', async () => {
+    await watching(['a']);
+    // A watch that tells nothing of what happens: this is what refresh is for.
+    server.fail('watch', faults.pieces('silence'));
+    server.endWatches('reset');
+    await waitFor('watch that says nothing', () => watches() === 2);
+    server.put('b');
+    expect(told).toEqual([]);
+    const failuresBefore = occurred('failed').length;
+    await listWatch?.refresh();
+    expect(told).toEqual(['added b']);
+    expect(store.get('shop/b')).toBeDefined();
+    expect(occurred('listed').map(({ cause }) => cause)).toEqual(['start', 'refresh']);
+    await waitFor('watch', () => server.watches() === 1);
+    expect(server.requestsOf('watch').at(-1)?.query['resourceVersion']).toBe('102');
+    expect(occurred('failed').length).toBe(failuresBefore);
+    await waitFor('end of the old watch', () => server.connections().open <= 2);
+  });
+
+  it('waits for a list that begins after the call, and one list serves all who asked before it', async () => {
+    server.put('a');
+    // The first list has begun, and is answered only when the test says so.
+    const held: (() => void)[] = [];
+    server.fail('list', (_, response) => {
+      const items = [server.put('a')];
+      held.push(() => response.end(JSON.stringify({ metadata: { resourceVersion: '102' }, items })));
+    });
+    const listing = start();
+    await waitFor('first list', () => held.length === 1);
+    const listsWhenDone = [listing.refresh(), listing.refresh()].map((done) => done.then(lists));
+    server.put('b');
+    for (const answer of held) answer();
+    await listing.synced;
+    expect(await Promise.all(listsWhenDone)).toEqual([2, 2]);
+    expect(told.toSorted()).toEqual(['added a', 'added b']);
+    expect(lists()).toBe(2);
+    await waitFor('watch', () => server.watches() === 1);
+    expect(watches()).toBe(1);
+    expect(occurred('failed')).toEqual([]);
+  });
+
+  it('keeps trying, and counts the next list when the first one fails', async () => {
+    await watching(['a']);
+    server.fail('list', faults.reset(), faults.status(500));
+    await listWatch?.refresh();
+    expect(lists()).toBe(4);
+    expect(occurred('failed').map(({ during }) => during)).toEqual(['list', 'list']);
+  });
+
+  it('ends a back-off', async () => {
+    server.fail('list', faults.status(500));
+    const listing = start({ backOffBaseMilliseconds: 60_000, backOffCapMilliseconds: 60_000 });
+    await waitFor('failure', () => occurred('failed').length === 1);
+    await listing.refresh();
+    expect(lists()).toBe(2);
+    expect(listing.hasSynced()).toBe(true);
+  });
+
+  it('does not end the wait of a Retry-After', async () => {
+    server.fail('list', faults.status(429, 'TooManyRequests', { 'retry-after': '0.5' }));
+    const listing = start();
+    await waitFor('failure', () => occurred('failed').length === 1);
+    await listing.refresh();
+    const [first, second] = server.requestsOf('list');
+    expect(second!.at - first!.at).toBeGreaterThanOrEqual(499);
+  });
+
+  it('does not shorten the back-off after its own list has failed', async () => {
+    const clock = createFakeClock();
+    // No socket: with a clock that stands still, only what the test moves may happen.
+    let listed = 0;
+    const failing: KubeTransport = {
+      request: () => {
+        listed += 1;
+        return Promise.reject(new KubeError('down', { operation: 'LIST', status: 500 }));
+      },
+      stream: () => Promise.reject(new Error('never reached')),
+      close: () => Promise.resolve(),
+    };
+    listWatch = startListWatch({ transport: failing, resource, store, clock, random: () => 0, onChange: () => undefined });
+    await clock.advance(0);
+    expect(listed).toBe(1);
+    let isDone = false;
+    void listWatch.refresh().then(() => {
+      isDone = true;
+    });
+    await clock.advance(0);
+    expect(listed).toBe(2);
+    await clock.advance(1599);
+    expect(listed).toBe(2);
+    await clock.advance(1);
+    expect(listed).toBe(3);
+    await listWatch.stop();
+    expect(clock.pendingTimers()).toBe(0);
+    await clock.advance(0);
+    expect(isDone).toBe(false);
+  });
+
+  it('may be called by a handler', async () => {
+    const refreshed: Promise<void>[] = [];
+    server.put('a');
+    const listing = start({}, () => void refreshed.push(listing.refresh()));
+    await waitFor('call', () => refreshed.length === 1);
+    await Promise.all(refreshed);
+    expect(lists()).toBe(2);
   });
 });
 
