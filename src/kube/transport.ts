@@ -1,5 +1,9 @@
+import { connect as connectTcp, isIP } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { Pool, ProxyAgent } from 'undici';
-import type { Dispatcher } from 'undici';
+import type { Dispatcher, buildConnector } from 'undici';
+import { abortable } from '../runtime/abortable.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { DeadlineError, startDeadline } from '../runtime/deadline.ts';
@@ -87,16 +91,36 @@ export interface TransportOptions {
 export const createTransport = (access: KubeAccess, options: TransportOptions = {}): KubeTransport => {
   const { userAgent = 'kube-transport', connections = 4, connectTimeoutSeconds = 5, clock = systemClock } = options;
   const base = new URL(access.server);
-  const streams = new Set<Dispatcher>();
-  let pool: { readonly tls: TlsMaterial; readonly dispatcher: Dispatcher } | undefined;
+  /** All that have sockets: the pool, former ones whose requests are still under way, and one for each watch. */
+  const open = new Set<Sockets>();
+  let pool: { readonly tls: TlsMaterial; readonly sockets: Sockets } | undefined;
   let isClosed = false;
 
-  const poolFor = (tls: TlsMaterial): Dispatcher => {
-    if (pool?.tls === tls) return pool.dispatcher;
-    // Requests under way finish on the old sockets.
-    pool?.dispatcher.close().catch(() => undefined);
-    pool = { tls, dispatcher: dispatcherFor(access, tls, connectTimeoutSeconds, { connections }) };
-    return pool.dispatcher;
+  const openSockets = (operation: string, tls: TlsMaterial, purpose: Purpose): Sockets => {
+    // Asked here, not only at the start of a request: signing in may have taken a while.
+    if (isClosed) throw closedError(operation);
+    const sockets = socketsFor(access, tls, connectTimeoutSeconds, purpose, clock);
+    open.add(sockets);
+    return sockets;
+  };
+
+  const destroy = (sockets: Sockets): Promise<void> => {
+    open.delete(sockets);
+    return sockets.destroy();
+  };
+
+  const poolFor = (operation: string, tls: TlsMaterial): Dispatcher => {
+    if (pool?.tls !== tls) {
+      const former = pool?.sockets;
+      // Requests under way finish on the old sockets.
+      former?.dispatcher.close().then(
+        () => open.delete(former),
+        () => undefined,
+      );
+      pool = { tls, sockets: openSockets(operation, tls, { connections }) };
+    }
+    if (isClosed) throw closedError(operation);
+    return pool.sockets.dispatcher;
   };
 
   const head = (credentials: Credentials, path: string, query: Readonly<Record<string, string>> | undefined) => ({
@@ -130,7 +154,7 @@ export const createTransport = (access: KubeAccess, options: TransportOptions = 
   ): Promise<T> => {
     signal.throwIfAborted();
     const operation = `${method} ${path}`;
-    if (isClosed) throw new KubeError('the transport is closed', { operation, code: 'Closed' });
+    if (isClosed) throw closedError(operation);
     const started = clock.monotonic();
     const deadline = startDeadline(clock, timeoutSeconds * 1000, signal);
     const report = (status: number | undefined, error?: KubeError): void => {
@@ -141,7 +165,8 @@ export const createTransport = (access: KubeAccess, options: TransportOptions = 
       }
     };
     try {
-      const { status, value } = await exchange(operation, deadline);
+      // Raced, because undici looks at the signal of a request only when it is on a socket, not while it waits for one.
+      const { status, value } = await abortable(exchange(operation, deadline), deadline.signal);
       report(status);
       return value;
     } catch (thrown) {
@@ -159,7 +184,7 @@ export const createTransport = (access: KubeAccess, options: TransportOptions = 
       withCredentials(operation, signal, async (credentials) => {
         const { headers, ...target } = head(credentials, path, query);
         const type = contentType ?? (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json');
-        const answer = await poolFor(credentials.tls).request({
+        const answer = await poolFor(operation, credentials.tls).request({
           ...target,
           method,
           headers: body === undefined ? headers : { ...headers, 'content-type': type },
@@ -175,23 +200,20 @@ export const createTransport = (access: KubeAccess, options: TransportOptions = 
       withCredentials(operation, opening.signal, async (credentials) => {
         // A dispatcher of its own for every watch: a watch lives for minutes, so a new connection costs nothing, and one that a load
         // balancer has silently dropped (kubernetes-client/javascript#589) is never used again.
-        const dispatcher = dispatcherFor(access, credentials.tls, connectTimeoutSeconds, { idleSeconds });
-        streams.add(dispatcher);
+        const sockets = openSockets(operation, credentials.tls, { idleSeconds });
         const close = (): void => {
           total.clear();
-          opening.signal.removeEventListener('abort', whileOpening);
-          streams.delete(dispatcher);
-          dispatcher.destroy().catch(() => undefined);
+          opening.signal.removeEventListener('abort', close);
+          destroy(sockets).catch(() => undefined);
         };
         const total = startDeadline(clock, totalSeconds * 1000, rest.signal);
-        const abort = new AbortController();
-        const whileOpening = (): void => abort.abort(opening.signal.reason);
-        total.signal.addEventListener('abort', () => abort.abort(total.signal.reason), { once: true });
-        opening.signal.addEventListener('abort', whileOpening, { once: true });
+        opening.signal.addEventListener('abort', close, { once: true });
         try {
-          const answer = await dispatcher.request({ ...head(credentials, path, query), method: 'GET', signal: abort.signal });
+          const answer = await sockets.dispatcher.request({ ...head(credentials, path, query), method: 'GET', signal: total.signal });
           if (answer.statusCode !== 200) await parseAnswer(operation, answer);
-          opening.signal.removeEventListener('abort', whileOpening);
+          opening.signal.removeEventListener('abort', close);
+          // Behind undici's own listener, so that readers get the signal's reason.
+          total.signal.addEventListener('abort', close, { once: true });
           return { status: answer.statusCode, value: { lines: linesOf(operation, answer.body, rest.signal, close), close } };
         } catch (error) {
           close();
@@ -205,16 +227,22 @@ export const createTransport = (access: KubeAccess, options: TransportOptions = 
     stream,
     close: async () => {
       isClosed = true;
-      await Promise.all([...(pool ? [pool.dispatcher] : []), ...streams].map((dispatcher) => dispatcher.destroy()));
+      await Promise.all(Array.from(open, destroy));
     },
   };
 };
+
+interface Sockets {
+  readonly dispatcher: Dispatcher;
+  /** Destroys all, those on which no answer has come and those that aren't connected yet. */
+  readonly destroy: () => Promise<void>;
+}
 
 /**
  * The sockets. HTTP/1.1 only, although API servers speak HTTP/2: giving up on a request then closes its socket, so a connection that died
  * without a word costs one request and isn't used again; a dead HTTP/2 session goes on serving everybody until its ping fails a minute later.
  */
-const dispatcherFor = (access: KubeAccess, tls: TlsMaterial, connectTimeoutSeconds: number, purpose: Purpose): Dispatcher => {
+const socketsFor = (access: KubeAccess, tls: TlsMaterial, connectTimeoutSeconds: number, purpose: Purpose, clock: Clock): Sockets => {
   const isWatch = 'idleSeconds' in purpose;
   const common = {
     allowH2: false,
@@ -228,15 +256,70 @@ const dispatcherFor = (access: KubeAccess, tls: TlsMaterial, connectTimeoutSecon
     keepAliveTimeout: 30_000,
     keepAliveMaxTimeout: 30_000,
   };
-  // TCP's own probes find a peer that is gone within 40 s, on a quiet watch as well. Half a minute is what client-go uses.
-  const probes = { keepAlive: true, keepAliveInitialDelay: 30_000, timeout: connectTimeoutSeconds * 1000 };
-  const connect = { ...tls, ...probes, allowH2: false };
-  return access.proxyUrl === undefined
-    ? new Pool(new URL(access.server).origin, { ...common, connect })
-    : new ProxyAgent({ ...common, uri: access.proxyUrl, requestTls: connect, connect: probes });
+  if (access.proxyUrl !== undefined) {
+    const connect = { ...probes, timeout: connectTimeoutSeconds * 1000 };
+    const dispatcher = new ProxyAgent({ ...common, uri: access.proxyUrl, requestTls: { ...tls, ...connect, allowH2: false }, connect });
+    return { dispatcher, destroy: () => dispatcher.destroy() };
+  }
+  const { connect, destroyConnecting } = connectorFor(tls, connectTimeoutSeconds, clock);
+  const dispatcher = new Pool(new URL(access.server).origin, { ...common, connect });
+  return {
+    dispatcher,
+    destroy: () => {
+      destroyConnecting();
+      return dispatcher.destroy();
+    },
+  };
+};
+
+// TCP's own probes find a peer that is gone within 40 s, on a quiet watch as well. Half a minute is what client-go uses.
+const probes = { keepAlive: true, keepAliveInitialDelay: 30_000 };
+
+/**
+ * Opens sockets for undici. Its own connector would do, but lets nobody destroy a socket before it is connected: a server that takes
+ * connections and says nothing would hold whoever wants to stop for five seconds.
+ */
+const connectorFor = (
+  tls: TlsMaterial,
+  timeoutSeconds: number,
+  clock: Clock,
+): { readonly connect: buildConnector.connector; readonly destroyConnecting: () => void } => {
+  const connecting = new Set<Socket>();
+  return {
+    connect: ({ protocol, hostname, port, servername }, callback) => {
+      const isTls = protocol === 'https:';
+      const target = { host: hostname, port: Number(port) || (isTls ? 443 : 80) };
+      // An address is no name that a server could be asked for.
+      const name = tls.servername ?? servername ?? (isIP(hostname) === 0 ? hostname : '');
+      const socket = isTls ? connectTls({ ...tls, ...target, servername: name, ALPNProtocols: ['http/1.1'] }) : connectTcp(target);
+      socket.setNoDelay(true).setKeepAlive(probes.keepAlive, probes.keepAliveInitialDelay);
+      connecting.add(socket);
+      const timer = clock.setTimer(timeoutSeconds * 1000, () =>
+        socket.destroy(Object.assign(new Error(`no connection within ${timeoutSeconds} s`), { code: 'ETIMEDOUT' })),
+      );
+      const settle = (): void => {
+        timer.clear();
+        connecting.delete(socket);
+        socket.off('error', onError);
+      };
+      const onError = (error: Error): void => {
+        settle();
+        callback(error, null);
+      };
+      socket.once('error', onError).once(isTls ? 'secureConnect' : 'connect', () => {
+        settle();
+        callback(null, socket);
+      });
+    },
+    destroyConnecting: () => {
+      for (const socket of connecting) socket.destroy(new Error('not needed any more'));
+    },
+  };
 };
 
 type Purpose = { readonly connections: number } | { readonly idleSeconds: number };
+
+const closedError = (operation: string): KubeError => new KubeError('the transport is closed', { operation, code: 'Closed' });
 
 /** Credentials, or a KubeError; waits no longer than the signal allows, because an exec plugin may hang. */
 const readCredentials = async (operation: string, access: KubeAccess, signal: AbortSignal): Promise<Credentials> => {
@@ -244,7 +327,10 @@ const readCredentials = async (operation: string, access: KubeAccess, signal: Ab
   const onAbort = (): void => reject(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
   try {
-    return await Promise.race([access.credentials(), aborted]);
+    const credentials = await Promise.race([access.credentials(), aborted]);
+    // It may have aborted before we listened: nobody would own the watch that is opened next.
+    signal.throwIfAborted();
+    return credentials;
   } catch (error) {
     signal.throwIfAborted();
     const message = error instanceof Error ? error.message : "can't sign in";

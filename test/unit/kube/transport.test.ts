@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import { connect } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import { connect, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { KubeAccess } from '../../../src/kube/config.ts';
 import type { Credentials } from '../../../src/kube/credentials.ts';
@@ -149,6 +149,98 @@ describe('a request', () => {
     expect(server.requests.length).toBe(1);
   });
 
+  describe('whose server takes connections and says nothing', () => {
+    let silent: Server;
+    let mute: KubeTransport;
+    const sockets = new Set<Socket>();
+
+    beforeEach(async () => {
+      silent = createTcpServer((socket) => {
+        sockets.add(socket);
+        socket
+          .on('close', () => sockets.delete(socket))
+          .on('error', () => undefined)
+          .resume();
+      });
+      await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+      const { port } = silent.address() as AddressInfo;
+      mute = createTransport({ ...server.access, server: `https://127.0.0.1:${port}` });
+    });
+    afterEach(async () => {
+      await mute.close();
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => silent.close(resolve));
+    });
+
+    const ask = (kind: 'request' | 'stream', signal: AbortSignal, timeoutSeconds: number): Promise<unknown> =>
+      kind === 'request'
+        ? mute.request({ method: 'POST', path: '/', body: {}, signal, timeoutSeconds })
+        : mute.stream({ path: '/', signal, timeoutSeconds, idleSeconds: 60, totalSeconds: 60 });
+
+    it.each(['request', 'stream'] as const)("doesn't hold up a %s beyond its deadline", async (kind) => {
+      const started = performance.now();
+      expect(await failure(ask(kind, never, 0.2))).toMatchObject({ code: 'DeadlineExceeded' });
+      expect(performance.now() - started).toBeLessThan(2000);
+    });
+
+    it.each(['request', 'stream'] as const)("doesn't hold up the end of a %s, and keeps no socket after close", async (kind) => {
+      const stop = new AbortController();
+      const reason = new Error('that is enough');
+      const pending = ask(kind, stop.signal, 60);
+      await waitFor('connection', () => sockets.size === 1);
+      const started = performance.now();
+      stop.abort(reason);
+      await expect(pending).rejects.toBe(reason);
+      await mute.close();
+      await waitFor('end of the socket', () => sockets.size === 0, 2000);
+      expect(performance.now() - started).toBeLessThan(2000);
+    });
+
+    it("doesn't hold up a stream's socket after its deadline, long before the connection would be given up", async () => {
+      expect(await failure(ask('stream', never, 0.1))).toMatchObject({ code: 'DeadlineExceeded' });
+      await waitFor('end of the socket', () => sockets.size === 0, 2000);
+    });
+
+    it('is given up after the time for connecting', async () => {
+      const impatient = createTransport(
+        { ...server.access, server: `https://127.0.0.1:${(silent.address() as AddressInfo).port}` },
+        { connectTimeoutSeconds: 0.1 },
+      );
+      const error = await failure(impatient.request({ method: 'GET', path: '/', signal: never, timeoutSeconds: 60 }));
+      expect(error.code).toBe('ETIMEDOUT');
+      await waitFor('end of the socket', () => sockets.size === 0);
+      await impatient.close();
+    });
+  });
+
+  it('ends at its deadline although all sockets are busy, and is never sent then', async () => {
+    server.failAlways('other', faults.silence());
+    const stop = new AbortController();
+    const busy = Array.from({ length: 4 }, () => get('/busy', 60, stop.signal));
+    await waitFor('four requests', () => server.requests.length === 4);
+    const error = await failure(transport.request({ method: 'POST', path: '/late', body: {}, signal: never, timeoutSeconds: 0.1 }));
+    expect(error.code).toBe('DeadlineExceeded');
+    server.failAlways('other', undefined);
+    stop.abort(new Error('that is enough'));
+    await Promise.allSettled(busy);
+    // Served in the order in which they came: if the late one were still queued, it would be sent before this.
+    await get('/next');
+    expect(server.requests.map(({ path }) => path)).toEqual(['/busy', '/busy', '/busy', '/busy', '/next']);
+  });
+
+  it('is not sent when the transport was closed while it signed in', async () => {
+    const { promise, resolve } = Promise.withResolvers<Credentials>();
+    const other = createTransport({ ...server.access, credentials: () => promise });
+    const pending = [
+      failure(other.request({ method: 'POST', path: '/', body: {}, signal: never })),
+      failure(other.stream({ path: '/', signal: never, idleSeconds: 5, totalSeconds: 5 })),
+    ];
+    await other.close();
+    resolve(await server.access.credentials());
+    expect((await Promise.all(pending)).map(({ code }) => code)).toEqual(['Closed', 'Closed']);
+    expect(server.connections().accepted).toBe(0);
+  });
+
   it('fails after close', async () => {
     await get();
     await transport.close();
@@ -224,6 +316,29 @@ describe('credentials', () => {
     const { connection } = server.requests.at(-1)!;
     expect(connection).toBe(before + 1);
     await waitFor('end of the old connections', () => server.connections().open === 1);
+    await other.close();
+  });
+
+  it('that have changed leave no socket behind on close, not even one with a request under way', async () => {
+    const { tls } = await server.access.credentials();
+    let current = tls;
+    const other = createTransport(changing(['token'], () => current));
+    server.fail('other', faults.silence());
+    const hanging = failure(other.request({ method: 'GET', path: '/hangs', signal: never, timeoutSeconds: 60 }));
+    await waitFor('request', () => server.requests.length === 1);
+    current = { ...tls, servername: 'localhost' };
+    await other.request({ method: 'GET', path: '/', signal: never });
+    await other.close();
+    expect((await hanging).status).toBeUndefined();
+    await waitFor('no socket', () => server.connections().open === 0);
+  });
+
+  it("that can't be used are a failure, not the end of the program", async () => {
+    const { tls } = await server.access.credentials();
+    const half = { ...tls, cert: 'half a certificate', key: 'no key' };
+    const other = createTransport({ ...server.access, credentials: async () => ({ headers: {}, tls: half }) });
+    expect((await failure(other.request({ method: 'GET', path: '/', signal: never }))).code).toMatch(/PEM/);
+    expect((await failure(other.stream({ path: '/', signal: never, idleSeconds: 5, totalSeconds: 5 }))).code).toMatch(/PEM/);
     await other.close();
   });
 
