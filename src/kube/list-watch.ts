@@ -59,7 +59,7 @@ export interface ListWatchLimits {
   readonly backOffCapMilliseconds: number;
   /** Failures are forgotten when none has come for this long: 2 minutes. */
   readonly healthyMilliseconds: number;
-  /** A watch that ends earlier than this without an event counts as a failure, or a server that hangs up at once would be called in a loop: 1 s. */
+  /** A watch that ends earlier than this without a change counts as a failure, or a server that hangs up at once would be called in a loop: 1 s. */
   readonly shortWatchMilliseconds: number;
 }
 
@@ -132,9 +132,11 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
   let lastSignOfLife = clock.monotonic();
   /** The version up to which everything is in the store; undefined: only a list can tell. */
   let resourceVersion: string | undefined;
-  let relistAt = 0;
+  /** When the next list is due: the regular one, one that was asked for, or another attempt at either. */
+  let listAt = 0;
   let failures = 0;
   let lastFailureAt = -Infinity;
+  let lastExpiredAt = -Infinity;
   /** Those who wait for a list that has yet to begin. */
   let askers: (() => void)[] = [];
   /** Ends what stands between now and that list. */
@@ -161,6 +163,8 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
   const alive = (): void => {
     lastSignOfLife = clock.monotonic();
   };
+
+  const malformed = (message: string): KubeError => new KubeError(message, { operation: `LIST ${path}`, code: 'MalformedAnswer' });
 
   /** All pages. A continue token that has expired means that the pages so far belong to a past that can't be completed: from the start again, once. */
   const listAll = async (): Promise<{ readonly objects: readonly T[]; readonly pages: number; readonly version: string }> => {
@@ -191,13 +195,16 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
       alive();
       pages += 1;
       for (const item of page.items ?? []) {
-        if (isComplete(item)) objects.push(item);
+        // The type is what the API promises, not what a broken server sends.
+        if (isComplete(item ?? {})) objects.push(item);
         else observe({ kind: 'unparsable', error: new Error('an item of the list has no name, uid or resource version') });
       }
-      token = page.metadata?.continue || undefined;
+      const next = page.metadata?.continue || undefined;
+      if (next !== undefined && next === token) throw malformed('the list goes round in circles');
+      token = next;
       if (token !== undefined) continue;
       const version = page.metadata?.resourceVersion;
-      if (!version) throw new KubeError('the list has no resource version', { operation: `LIST ${path}`, code: 'MalformedAnswer' });
+      if (!version) throw malformed('the list has no resource version');
       return { objects, pages, version };
     }
   };
@@ -222,7 +229,8 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
     const { objects, pages, version } = await listAll();
     const changes = store.replace(objects, namespace);
     resourceVersion = version;
-    relistAt = clock.monotonic() + spread(limits.relistMilliseconds, relistSpread, random());
+    // Whoever asked while this list was under way gets one of their own, at once.
+    listAt = clock.monotonic() + (askers.length > 0 ? 0 : spread(limits.relistMilliseconds, relistSpread, random()));
     tell(changes);
     const missed =
       toldUpTo === undefined
@@ -243,16 +251,18 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
     }
   };
 
-  const take = (event: WatchEvent<T>): void => {
+  /** Returns how many changes it was. */
+  const take = (event: WatchEvent<T>): number => {
     alive();
     observe({ kind: 'event', type: event.type });
     if (event.type === 'BOOKMARK') {
       resourceVersion = event.resourceVersion;
-      return;
+      return 0;
     }
     const changes = event.type === 'DELETED' ? store.remove(event.object) : store.apply(event.object);
     resourceVersion = event.object.metadata.resourceVersion;
     tell(changes);
+    return changes.length;
   };
 
   /** One watch, until the server ends it or a list is due. */
@@ -260,9 +270,9 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
     const [least, most] = limits.watchSeconds;
     const timeoutSeconds = Math.round(least + (most - least) * random());
     const started = clock.monotonic();
-    const due = startDeadline(clock, relistAt - started, stopping.signal, nudge.signal);
-    const isListDue = (): boolean => due.expired() || nudge.signal.aborted;
+    const due = startDeadline(clock, listAt - started, stopping.signal, nudge.signal);
     let events = 0;
+    let changes = 0;
     try {
       const stream = await openWatch<T>(transport, {
         path,
@@ -278,16 +288,20 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
       observe({ kind: 'watching', timeoutSeconds });
       for await (const event of stream) {
         events += 1;
-        take(event);
+        changes += take(event);
       }
     } catch (error) {
-      if (!isListDue()) throw error;
+      stopping.signal.throwIfAborted();
+      if (!due.signal.aborted) throw error;
     } finally {
       due.clear();
     }
+    // Timers may be early by a fraction of a millisecond; that is no reason for another watch.
+    if (due.signal.aborted) listAt = Math.min(listAt, clock.monotonic());
     const milliseconds = clock.monotonic() - started;
     observe({ kind: 'watchEnded', events, milliseconds });
-    if (events === 0 && milliseconds < limits.shortWatchMilliseconds && !isListDue()) {
+    // Only what was new counts: a server that sends a bookmark, or the same event again, and hangs up would be called in a loop as well.
+    if (changes === 0 && milliseconds < limits.shortWatchMilliseconds && !isListDue()) {
       throw new KubeError('the API server ended the watch at once', { operation: `WATCH ${path}`, code: 'ShortWatch' });
     }
   };
@@ -305,10 +319,15 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
     const count = countFailure();
     const { backOffBaseMilliseconds: baseMilliseconds, backOffCapMilliseconds: capMilliseconds } = limits;
     const backOff = backOffMilliseconds({ baseMilliseconds, capMilliseconds, jitter: backOffJitter }, count, random());
-    const askedMilliseconds = (error.retryAfterSeconds ?? 0) * 1000;
+    const askedMilliseconds = Math.max(error.retryAfterSeconds ?? 0, 0) * 1000;
     const waitMilliseconds = Math.max(backOff, askedMilliseconds);
     observe({ kind: 'failed', during, error, waitMilliseconds });
     if (askedMilliseconds > 0) await clock.sleep(askedMilliseconds, stopping.signal);
+    if (during === 'list' && resourceVersion !== undefined) {
+      // There is a version to watch from: whatever is wrong with lists, don't go blind meanwhile.
+      listAt = clock.monotonic() + (nudge.signal.aborted ? 0 : waitMilliseconds - askedMilliseconds);
+      return;
+    }
     await sleepUnlessAsked(waitMilliseconds - askedMilliseconds);
   };
 
@@ -319,26 +338,30 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
     stopping.signal.throwIfAborted();
   };
 
-  /** One list if one is needed, then one watch. */
+  const isListDue = (): boolean => clock.monotonic() >= listAt;
+
+  /** One list if one is due, then one watch until the next is. */
   const round = async (): Promise<void> => {
     let during: 'list' | 'watch' = 'list';
     try {
       if (resourceVersion === undefined) await list(hasSynced ? 'expired' : 'start');
-      else if (askers.length > 0) await list('refresh');
-      else if (clock.monotonic() >= relistAt) await list('interval');
+      else if (isListDue()) await list(askers.length > 0 ? 'refresh' : 'interval');
       during = 'watch';
-      if (resourceVersion !== undefined && askers.length === 0) await watch(resourceVersion);
+      if (resourceVersion !== undefined && !isListDue()) await watch(resourceVersion);
     } catch (error) {
       stopping.signal.throwIfAborted();
-      if (!isGone(error)) {
+      if (during === 'list' || !isGone(error)) {
         await waitAfter(during, error);
         return;
       }
       resourceVersion = undefined;
       observe({ kind: 'expired' });
-      // A version can grow old once in a quiet while: list at once. A server that says so again and again isn't listed in a loop.
-      if (clock.monotonic() - lastFailureAt <= limits.healthyMilliseconds) await waitAfter(during, error);
-      else countFailure();
+      // A version can grow old in a quiet while, or while the server was away: list at once. A server that says so again and again isn't
+      // listed in a loop.
+      const isFirst = clock.monotonic() - lastExpiredAt > limits.healthyMilliseconds;
+      lastExpiredAt = clock.monotonic();
+      if (isFirst) countFailure();
+      else await waitAfter(during, error);
     }
   };
 
@@ -359,6 +382,7 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
     refresh: () =>
       new Promise((resolve) => {
         askers.push(resolve);
+        listAt = clock.monotonic();
         nudge.abort(new Error('a list was asked for'));
       }),
     stop: () => {

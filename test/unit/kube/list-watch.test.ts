@@ -224,6 +224,49 @@ describe('faults', () => {
     expect(occurred('listed').at(-1)).toMatchObject({ cause: 'expired' });
   });
 
+  it('lists at once when its version grew old while the server was away, however often it had failed before', async () => {
+    await watching(['a'], { backOffBaseMilliseconds: 20, backOffCapMilliseconds: 60_000 });
+    server.fail('watch', ...Array.from({ length: 4 }, () => faults.status(503)), faults.status(410, 'Expired'));
+    server.endWatches('reset');
+    await waitFor('second list', () => occurred('listed').length === 2);
+    // The reset and four times 503, but nothing between the 410 and the list.
+    expect(occurred('failed').map(({ error: { status } }) => status)).toEqual([undefined, 503, 503, 503, 503]);
+    expect(occurrences.findIndex(({ kind }) => kind === 'expired') + 1).toBe(
+      occurrences.findIndex((occurrence) => occurrence.kind === 'listed' && occurrence.cause === 'expired'),
+    );
+  });
+
+  it.each([
+    ['a bookmark', { type: 'BOOKMARK', object: { metadata: { resourceVersion: '101' } } }],
+    ['what it had told before', { type: 'ADDED', object: { metadata: { name: 'a', namespace, uid: 'a', resourceVersion: '101' } } }],
+  ])('does not call a server in a loop that says %s and hangs up', async (_, event) => {
+    const metadata = { name: 'a', namespace, uid: 'a', resourceVersion: '101' };
+    server.fail('list', faults.pieces('close', JSON.stringify({ metadata: { resourceVersion: '101' }, items: [{ metadata }] })));
+    const line = `${JSON.stringify(event)}\n`;
+    server.fail('watch', faults.pieces('close', line), faults.pieces('close', line), faults.pieces('close', line));
+    await start({ shortWatchMilliseconds: 60_000 }).synced;
+    await waitFor('the watch after the faults', () => watches() === 4 && server.watches() === 1);
+    expect(occurred('failed').map(({ error: { code } }) => code)).toEqual(['ShortWatch', 'ShortWatch', 'ShortWatch']);
+  });
+
+  it('takes the rest of a list that has something in it which is no object', async () => {
+    const metadata = { name: 'a', namespace, uid: 'a', resourceVersion: '101' };
+    server.fail('list', faults.pieces('close', JSON.stringify({ metadata: { resourceVersion: '101' }, items: [null, {}, { metadata }] })));
+    await start().synced;
+    expect(told).toEqual(['added a']);
+    expect(occurred('unparsable').length).toBe(2);
+    expect(occurred('failed')).toEqual([]);
+  });
+
+  it('does not follow a list that goes round in circles', async () => {
+    const circle = faults.pieces('close', JSON.stringify({ metadata: { resourceVersion: '101', continue: 'again' }, items: [] }));
+    server.fail('list', circle, circle);
+    server.put('a');
+    await start().synced;
+    expect(occurred('failed')).toMatchObject([{ during: 'list', error: { code: 'MalformedAnswer' } }]);
+    expect(told).toEqual(['added a']);
+  });
+
   it('notices by itself that its version is too old for the server', async () => {
     await watching(['a']);
     server.failAlways('watch', faults.reset());
@@ -345,6 +388,29 @@ describe('the regular list', () => {
     await waitFor('watch', () => server.watches() === 1);
     server.put('c');
     await isTold('added c');
+  });
+
+  it('that fails does not end the watching', async () => {
+    await watching(['a'], { relistMilliseconds: 100, backOffBaseMilliseconds: 60_000, backOffCapMilliseconds: 60_000 });
+    server.failAlways('list', faults.status(500));
+    await waitFor('failed list', () => occurred('failed').length > 0);
+    await waitFor('watch', () => server.watches() === 1);
+    server.put('b');
+    await isTold('added b');
+    expect(occurred('failed').map(({ during }) => during)).toEqual(['list']);
+    server.failAlways('list', undefined);
+    await listWatch?.refresh();
+    expect(occurred('listed').at(-1)).toMatchObject({ cause: 'refresh', missed: 0 });
+  });
+
+  it('that fails is tried again after a back-off, and not before a Retry-After', async () => {
+    await watching(['a'], { relistMilliseconds: 100 });
+    server.fail('list', faults.status(500), faults.status(429, 'TooManyRequests', { 'retry-after': '0.3' }));
+    await waitFor('fourth list', () => occurred('listed').length >= 2);
+    const [, first, second, third] = server.requestsOf('list');
+    expect(second!.at - first!.at).toBeGreaterThanOrEqual(10);
+    expect(third!.at - second!.at).toBeGreaterThanOrEqual(299);
+    expect(occurred('listed').at(-1)).toMatchObject({ cause: 'interval' });
   });
 
   it('counts what the watch has not told', async () => {
