@@ -48,6 +48,8 @@ export interface ListWatchLimits {
   readonly listTimeoutSeconds: number;
   /** A watch is asked to last a random time between these: 300 and 600, as client-go, so that many watchers don't come back together. */
   readonly watchSeconds: readonly [least: number, most: number];
+  /** The longest wait until a watch is accepted: 15. */
+  readonly watchOpenSeconds: number;
   /** How much longer than asked a watch may last before its socket is destroyed: 5. */
   readonly watchSlackSeconds: number;
   /** A watch without a byte for this long is destroyed: 610, more than the longest watch. Bookmarks are no heartbeat to rely on: some API servers send none for minutes. */
@@ -63,10 +65,11 @@ export interface ListWatchLimits {
   readonly shortWatchMilliseconds: number;
 }
 
-const defaults: ListWatchLimits = {
+export const defaultListWatchLimits: ListWatchLimits = {
   pageSize: 500,
   listTimeoutSeconds: 60,
   watchSeconds: [300, 600],
+  watchOpenSeconds: 15,
   watchSlackSeconds: 5,
   watchIdleSeconds: 610,
   relistMilliseconds: 600_000,
@@ -120,7 +123,7 @@ export interface ListWatch {
  */
 export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T>): ListWatch => {
   const { transport, namespace, store, clock, random } = options;
-  const limits = { ...defaults, ...options.limits };
+  const limits = { ...defaultListWatchLimits, ...options.limits };
   const path = resourcePath(options.resource, namespace);
   const selectors = {
     ...(options.labelSelector === undefined ? {} : { labelSelector: options.labelSelector }),
@@ -279,6 +282,7 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
         query: selectors,
         resourceVersion: from,
         timeoutSeconds,
+        openSeconds: limits.watchOpenSeconds,
         idleSeconds: limits.watchIdleSeconds,
         slackSeconds: limits.watchSlackSeconds,
         signal: due.signal,

@@ -15,6 +15,8 @@ export interface WatchRequest {
   readonly resourceVersion: string;
   /** After this time the server ends the watch by itself. */
   readonly timeoutSeconds: number;
+  /** The longest wait until the server has accepted the watch. */
+  readonly openSeconds: number;
   /** The socket is destroyed when it is silent for this long, or older than `timeoutSeconds` plus this. */
   readonly idleSeconds: number;
   readonly slackSeconds: number;
@@ -31,11 +33,12 @@ export const openWatch = async <T extends KubeObject>(
   transport: KubeTransport,
   request: WatchRequest,
 ): Promise<AsyncIterable<WatchEvent<T>>> => {
-  const { path, query, resourceVersion, timeoutSeconds, idleSeconds, slackSeconds, signal } = request;
+  const { path, query, resourceVersion, timeoutSeconds, openSeconds, idleSeconds, slackSeconds, signal } = request;
   const { lines } = await transport.stream({
     path,
     query: { ...query, watch: 'true', allowWatchBookmarks: 'true', timeoutSeconds: String(timeoutSeconds), resourceVersion },
     signal,
+    timeoutSeconds: openSeconds,
     idleSeconds,
     totalSeconds: timeoutSeconds + slackSeconds,
   });

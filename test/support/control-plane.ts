@@ -90,6 +90,11 @@ export interface ControlPlane {
   pids(): Readonly<Record<Part, number>>;
   /** Kills one part, runs `whileDown`, starts it again with all it knew, and waits until it is ready. */
   restart(part: Part, whileDown?: () => Promise<void>): Promise<void>;
+  /**
+   * Makes etcd forget all past versions of all objects, as it does every few minutes in a real cluster. The API server remembers the last
+   * events by itself, until it is restarted: then a watch from an older version is answered with 410.
+   */
+  compact(): Promise<void>;
   /** Ends both programs and removes the directory. */
   stop(): Promise<void>;
 }
@@ -187,6 +192,20 @@ const startEtcd = async (program: string, directory: string): Promise<LocalProce
   // kube-apiserver loses a second when its first attempt meets nobody, so it is started only now.
   await readyOrDead('etcd', etcd, async () => (await accepts(sockets.client)) || undefined);
   return etcd;
+};
+
+/** Asks etcd by way of its JSON gateway. @throws Error when it refuses */
+const askEtcd = async <Body>(directory: string, path: string, body: unknown): Promise<Body> => {
+  const dispatcher = new Agent({ connect: { socketPath: join(directory, 'etcd.sock') } });
+  try {
+    const answer = await send(`http://localhost${path}`, { dispatcher, method: 'POST', body: JSON.stringify(body) });
+    const text = await answer.body.text();
+    if (answer.statusCode !== 200) throw new Error(`etcd answered ${answer.statusCode} to ${path}: ${text}`);
+    const parsed: Body = JSON.parse(text);
+    return parsed;
+  } finally {
+    await dispatcher.close();
+  }
 };
 
 interface Files {
@@ -413,6 +432,11 @@ const assemble = async (directory: string, running: { etcd?: LocalProcess; apiSe
       }
       const { dispatcher: own } = await untilReady(running.apiServer!, files, port);
       await own.close();
+    },
+
+    compact: async () => {
+      const { header } = await askEtcd<{ header: { revision: string } }>(directory, '/v3/maintenance/status', {});
+      await askEtcd(directory, '/v3/kv/compaction', { revision: header.revision, physical: true });
     },
 
     stop: async () => {
