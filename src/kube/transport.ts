@@ -4,7 +4,7 @@ import { connect as connectTls } from 'node:tls';
 import { Pool, ProxyAgent } from 'undici';
 import type { Dispatcher, buildConnector } from 'undici';
 import { abortable } from '../runtime/abortable.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { DeadlineError, startDeadline } from '../runtime/deadline.ts';
 import type { Deadline } from '../runtime/deadline.ts';
@@ -284,7 +284,7 @@ const connectorFor = (
   timeoutSeconds: number,
   clock: Clock,
 ): { readonly connect: buildConnector.connector; readonly destroyConnecting: () => void } => {
-  const connecting = new Set<Socket>();
+  const connecting = new Map<Socket, Timer>();
   return {
     connect: ({ protocol, hostname, port, servername }, callback) => {
       const isTls = protocol === 'https:';
@@ -293,10 +293,10 @@ const connectorFor = (
       const name = tls.servername ?? servername ?? (isIP(hostname) === 0 ? hostname : '');
       const socket = isTls ? connectTls({ ...tls, ...target, servername: name, ALPNProtocols: ['http/1.1'] }) : connectTcp(target);
       socket.setNoDelay(true).setKeepAlive(probes.keepAlive, probes.keepAliveInitialDelay);
-      connecting.add(socket);
       const timer = clock.setTimer(timeoutSeconds * 1000, () =>
         socket.destroy(Object.assign(new Error(`no connection within ${timeoutSeconds} s`), { code: 'ETIMEDOUT' })),
       );
+      connecting.set(socket, timer);
       const settle = (): void => {
         timer.clear();
         connecting.delete(socket);
@@ -312,7 +312,10 @@ const connectorFor = (
       });
     },
     destroyConnecting: () => {
-      for (const socket of connecting) socket.destroy(new Error('not needed any more'));
+      for (const [socket, timer] of connecting) {
+        timer.clear();
+        socket.destroy(new Error('not needed any more'));
+      }
     },
   };
 };

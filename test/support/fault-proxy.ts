@@ -129,6 +129,7 @@ export const startFaultProxy = async (upstream: { readonly server: string; reado
       response.on('close', () => watches.delete(response));
       let rest = '';
       for await (const chunk of answer.body.setEncoding('utf8')) {
+        if (response.writableEnded) return;
         const lines = `${rest}${chunk}`.split('\n');
         rest = lines.pop() ?? '';
         for (const line of lines) {
@@ -241,6 +242,7 @@ export const startFaultProxy = async (upstream: { readonly server: string; reado
     },
     endWatches: (how) => {
       for (const [response, connection] of watches) {
+        watches.delete(response);
         if (how === 'close') response.end();
         else resetLink(linkOf(connection));
       }

@@ -10,6 +10,7 @@ import { createTransport } from '../../../src/kube/transport.ts';
 import type { KubeTransport, RequestReport } from '../../../src/kube/transport.ts';
 import { faults, startFakeApiServer } from '../../support/fake-api-server.ts';
 import type { FakeApiServer } from '../../support/fake-api-server.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
 import { waitFor } from '../../support/wait.ts';
 
 let server: FakeApiServer;
@@ -199,6 +200,23 @@ describe('a request', () => {
     it("doesn't hold up a stream's socket after its deadline, long before the connection would be given up", async () => {
       expect(await failure(ask('stream', never, 0.1))).toMatchObject({ code: 'DeadlineExceeded' });
       await waitFor('end of the socket', () => sockets.size === 0, 2000);
+    });
+
+    it('leaves no timer behind', async () => {
+      const clock = createFakeClock();
+      const { port } = silent.address() as AddressInfo;
+      const timed = createTransport({ ...server.access, server: `https://127.0.0.1:${port}` }, { clock });
+      const stop = new AbortController();
+      const pending = [
+        timed.request({ method: 'GET', path: '/', signal: stop.signal }),
+        timed.stream({ path: '/', signal: stop.signal, idleSeconds: 60, totalSeconds: 60 }),
+      ];
+      await waitFor('connections', () => sockets.size === 2);
+      expect(clock.pendingTimers()).toBeGreaterThan(0);
+      stop.abort(new Error('that is enough'));
+      await Promise.allSettled(pending);
+      await timed.close();
+      expect(clock.pendingTimers()).toBe(0);
     });
 
     it('is given up after the time for connecting', async () => {
