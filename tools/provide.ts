@@ -1,5 +1,5 @@
 /**
- * Provides the real programs that tests and the demo run: etcd, kube-apiserver, kubectl and helm.
+ * Provides the real programs that tests and the demo run: etcd, kube-apiserver, kubectl, helm and promlint.
  *
  * They are built once from the Go modules beside this file, which pin every version, and kept outside the work tree. So `git clean`
  * doesn't cost minutes, and two clones share them. By hand: `node tools/provide.ts [name...]` prints where they are.
@@ -12,10 +12,10 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-export const toolNames = ['etcd', 'kube-apiserver', 'kubectl', 'helm'] as const;
+export const toolNames = ['etcd', 'kube-apiserver', 'kubectl', 'helm', 'promlint'] as const;
 export type ToolName = (typeof toolNames)[number];
 
-/** Absolute paths of the programs. */
+/** Absolute paths of the programs that a cluster is made of. */
 export interface Tools {
   readonly etcd: string;
   readonly kubeApiserver: string;
@@ -81,6 +81,14 @@ const recipes: Readonly<Record<ToolName, Recipe>> = {
     pinnedBy: 'helm.sh/helm/v4',
     variables: (version) => ({ 'helm.sh/helm/v4/internal/version.version': `v${version}` }),
     about: '3 minutes',
+    inAssets: false,
+  },
+  promlint: {
+    module: 'promlint',
+    package: '.',
+    pinnedBy: 'github.com/prometheus/client_golang',
+    variables: () => ({}),
+    about: '20 seconds',
     inAssets: false,
   },
 };
@@ -210,7 +218,7 @@ export const provideTool = async (name: ToolName): Promise<string> => {
 };
 
 /**
- * The absolute paths of all programs; the first time it builds them, minutes long, and says so on stderr.
+ * The absolute paths of the programs that a cluster is made of; the first time it builds them, minutes long, and says so on stderr.
  * @throws ToolError with a sentence that says what to install or to set
  */
 export const provideTools = async (): Promise<Tools> => {

@@ -84,7 +84,7 @@ describe('tools/provide.ts', () => {
     expect(await provide(['kubelet'])).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'tools: no such tool: kubelet; there are etcd, kube-apiserver, kubectl, helm.\n',
+      stderr: 'tools: no such tool: kubelet; there are etcd, kube-apiserver, kubectl, helm, promlint.\n',
     });
   });
 });
