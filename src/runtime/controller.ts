@@ -55,6 +55,8 @@ export interface ControllerOptions {
   readonly startAfter?: Promise<unknown>;
   /** Called at the end of every run; what it throws is ignored. */
   readonly onRun?: (report: RunReport) => void;
+  /** Called when a key that wasn't waiting begins to; what it throws is ignored. */
+  readonly onAdd?: () => void;
 }
 
 export interface Controller {
@@ -84,7 +86,14 @@ const abortGraceMilliseconds = 1000;
 /** Runs `reconcile` for the keys added to it, each key at most once at a time. A run that throws is retried; nothing here ends the process. */
 export const startController = (options: ControllerOptions): Controller => {
   const { clock, random, concurrency = 4, thrownCapMilliseconds = 5 * 60_000 } = options;
-  const queue = createWorkQueue(clock);
+  const observed = (tell: () => void): void => {
+    try {
+      tell();
+    } catch {
+      // Watching must not change what is watched.
+    }
+  };
+  const queue = createWorkQueue(clock, () => observed(() => options.onAdd?.()));
   const failures = new Map<string, number>();
   const startedAt = new Map<string, number>();
   const stopping = new AbortController();
@@ -121,23 +130,17 @@ export const startController = (options: ControllerOptions): Controller => {
     // Scheduled before the key is let go: an add that came meanwhile then finds a consistent book.
     if (nextMilliseconds !== undefined) queue.addAfter(key, nextMilliseconds);
     queue.done(key);
-    report({
-      key,
-      outcome,
-      deadlineExceeded: deadline.expired(),
-      waitedMilliseconds,
-      milliseconds: clock.monotonic() - started,
-      failures: failures.get(key) ?? 0,
-      nextMilliseconds,
-    });
-  };
-
-  const report = (finished: RunReport): void => {
-    try {
-      options.onRun?.(finished);
-    } catch {
-      // Watching must not change what is watched.
-    }
+    observed(() =>
+      options.onRun?.({
+        key,
+        outcome,
+        deadlineExceeded: deadline.expired(),
+        waitedMilliseconds,
+        milliseconds: clock.monotonic() - started,
+        failures: failures.get(key) ?? 0,
+        nextMilliseconds,
+      }),
+    );
   };
 
   const work = async (): Promise<void> => {

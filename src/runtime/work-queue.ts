@@ -36,7 +36,8 @@ export interface TakenKey {
   readonly waitedMilliseconds: number;
 }
 
-export const createWorkQueue = (clock: Clock): WorkQueue => {
+/** @param onAdd for metrics: called when a key that wasn't waiting begins to, which is what client-go counts as an add; must not throw */
+export const createWorkQueue = (clock: Clock, onAdd: () => void = () => undefined): WorkQueue => {
   /** Keys to be worked on, with the time since when; a Map keeps the order of insertion, so it is the queue as well. */
   const ready = new Map<string, number>();
   /** Keys being worked on; true: added again meanwhile. */
@@ -58,12 +59,14 @@ export const createWorkQueue = (clock: Clock): WorkQueue => {
   };
 
   const add = (key: string): void => {
-    if (isShutDown) return;
-    if (processing.has(key)) {
-      processing.set(key, true);
-      return;
-    }
-    if (!ready.has(key)) ready.set(key, clock.monotonic());
+    if (isShutDown || ready.has(key) || processing.get(key)) return;
+    onAdd();
+    if (processing.has(key)) processing.set(key, true);
+    else makeReady(key);
+  };
+
+  const makeReady = (key: string): void => {
+    ready.set(key, clock.monotonic());
     if (takers.length > 0) takers.shift()?.(takeReady());
   };
 
@@ -100,7 +103,7 @@ export const createWorkQueue = (clock: Clock): WorkQueue => {
     done: (key) => {
       const again = processing.get(key);
       processing.delete(key);
-      if (again) add(key);
+      if (again && !isShutDown) makeReady(key);
     },
     shutDown: () => {
       isShutDown = true;

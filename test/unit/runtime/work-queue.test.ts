@@ -14,6 +14,8 @@ interface Model {
   /** Takers that were given nothing yet. */
   waiting: number;
   order: number;
+  /** How often a key that wasn't waiting began to. */
+  adds: number;
 }
 
 interface Real {
@@ -21,13 +23,15 @@ interface Real {
   readonly queue: WorkQueue;
   /** What takers were given, in order. */
   readonly taken: string[];
+  readonly adds: () => number;
 }
 
-const addTo = (model: Model, key: string): string | undefined => {
+const addTo = (model: Model, key: string): void => {
   const processing = model.processing.find((entry) => entry.key === key);
+  if (model.ready.includes(key) || processing?.again) return;
+  model.adds += 1;
   if (processing) processing.again = true;
-  else if (!model.ready.includes(key)) model.ready.push(key);
-  return undefined;
+  else model.ready.push(key);
 };
 
 /** Hands ready keys to waiting takers. */
@@ -67,6 +71,7 @@ const command = (
       processing: model.processing.length,
       delayed: model.delayed.length,
     });
+    expect(real.adds()).toBe(model.adds);
   },
 });
 
@@ -112,7 +117,7 @@ const commands = [
       (model) => {
         const entry = model.processing.find((one) => one.key === key);
         model.processing = model.processing.filter((one) => one !== entry);
-        if (entry?.again) addTo(model, key);
+        if (entry?.again) model.ready.push(key);
       },
       ({ queue }) => queue.done(key),
       (model) => model.processing.some((entry) => entry.key === key),
@@ -137,13 +142,14 @@ describe('the work queue', () => {
     await fc.assert(
       fc.asyncProperty(fc.commands(commands, { maxCommands: 60, size: 'max' }), async (steps) => {
         const clock = createFakeClock();
-        await fc.asyncModelRun(
-          () => ({
-            model: { now: 0, ready: [], processing: [], delayed: [], waiting: 0, order: 0 },
-            real: { clock, queue: createWorkQueue(clock), taken: [] },
-          }),
-          steps,
-        );
+        await fc.asyncModelRun(() => {
+          let adds = 0;
+          const queue = createWorkQueue(clock, () => (adds += 1));
+          return {
+            model: { now: 0, ready: [], processing: [], delayed: [], waiting: 0, order: 0, adds: 0 },
+            real: { clock, queue, taken: [], adds: () => adds },
+          };
+        }, steps);
         // One timer at most, however many keys wait.
         expect(clock.pendingTimers()).toBeLessThanOrEqual(1);
       }),
