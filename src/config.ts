@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { parseDuration } from './core/duration.ts';
 
@@ -13,10 +14,27 @@ export interface Config {
   readonly intervalMilliseconds: number;
   readonly readyGraceMilliseconds: number;
   readonly concurrency: number;
+  /** Empty: all. */
+  readonly watchNamespaces: readonly string[];
+  /** Undefined: all objects. */
+  readonly watchLabelSelector: string | undefined;
+  /** Undefined: this process is the only one and always leads. */
+  readonly leaderElection: LeaderElectionConfig | undefined;
   readonly logLevel: string;
+  readonly logEncoding: LogEncoding;
   /** Names this process in Events. */
   readonly podName: string;
   readonly azure: AzureConfig;
+}
+
+export type LogEncoding = 'json' | 'console';
+
+export interface LeaderElectionConfig {
+  /** `aks-notifier`, with a hash of the label selector behind it if there is one: each shard elects a leader of its own. */
+  readonly leaseName: string;
+  readonly leaseMilliseconds: number;
+  readonly renewDeadlineMilliseconds: number;
+  readonly retryMilliseconds: number;
 }
 
 export interface AzureConfig {
@@ -60,7 +78,20 @@ const flags = {
   interval: { default: '10m', help: 'time between two looks for drift, unless an object says otherwise; 30s to 24h' },
   'ready-grace-period': { default: '5m', help: 'how long an object stays Ready through transient failures; 0 turns it off' },
   concurrency: { default: '4', help: 'how many objects are worked on at once' },
+  'watch-namespaces': { default: '', help: 'the namespaces whose objects are worked on, separated by commas; default: all' },
+  'watch-label-selector': {
+    default: '',
+    help: 'only objects with these labels are worked on, such as shard=a or "shard in (a, b)"; elects a leader of its own',
+  },
+  'enable-leader-election': { default: 'true', help: 'of several replicas one works; false only where there is never more than one' },
+  'leader-election-lease-duration': { default: '15s', help: 'a lease not renewed for so long may be taken; whole seconds' },
+  'leader-election-renew-deadline': {
+    default: '10s',
+    help: 'a leader that could not renew for so long ends; less than the lease duration',
+  },
+  'leader-election-retry-period': { default: '2s', help: 'time between two looks at the lease' },
   'log-level': { default: 'info', help: 'trace, debug, info, warn or error' },
+  'log-encoding': { default: 'json', help: 'json or console' },
 } as const satisfies Readonly<Record<string, Flag>>;
 
 type FlagName = keyof typeof flags;
@@ -76,9 +107,9 @@ export const help = (): string =>
     'Usage: aks-notifier [flags]',
     '',
     ...flagNames.map(
-      (name) => `  --${name.padEnd(20)} ${flags[name].help}${flags[name].default === '' ? '' : ` (default ${flags[name].default})`}`,
+      (name) => `  --${name.padEnd(31)} ${flags[name].help}${flags[name].default === '' ? '' : ` (default ${flags[name].default})`}`,
     ),
-    '  --help                 this text',
+    `  --${'help'.padEnd(31)} this text`,
     '',
     'Each flag can also be given as a variable: --log-level is AKS_NOTIFIER_LOG_LEVEL. The flag wins.',
     'Kubernetes: KUBECONFIG, else the ServiceAccount of the pod.',
@@ -134,6 +165,25 @@ export const readConfig = (args: readonly string[], environment: Environment): C
   const concurrency = Number(value('concurrency'));
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 64)
     mistakes.push(`${named('concurrency')} is "${value('concurrency')}": write a whole number from 1 to 64.`);
+  const watchNamespaces = readNamespaces(value('watch-namespaces'), named('watch-namespaces'), mistakes);
+  const watchLabelSelector = value('watch-label-selector').trim() || undefined;
+  if (watchLabelSelector !== undefined && !isLabelSelector(watchLabelSelector))
+    mistakes.push(
+      `${named('watch-label-selector')} is "${watchLabelSelector}": write a label selector, such as shard=a or shard in (a, b).`,
+    );
+  const isElectionOn = value('enable-leader-election');
+  if (isElectionOn !== 'true' && isElectionOn !== 'false')
+    mistakes.push(`${named('enable-leader-election')} is "${isElectionOn}": write true or false.`);
+  const leaderElection = {
+    leaseName: leaseNameOf(watchLabelSelector),
+    leaseMilliseconds: duration('leader-election-lease-duration', '1s', '1h'),
+    renewDeadlineMilliseconds: duration('leader-election-renew-deadline', '500ms', '1h'),
+    retryMilliseconds: duration('leader-election-retry-period', '100ms', '1h'),
+  };
+  checkElectionTimes(leaderElection, mistakes);
+  const logEncoding = value('log-encoding');
+  if (logEncoding !== 'json' && logEncoding !== 'console')
+    mistakes.push(`${named('log-encoding')} is "${logEncoding}": write json or console.`);
   const levels = ['trace', 'debug', 'info', 'warn', 'error'];
   if (!levels.includes(value('log-level')))
     mistakes.push(`${named('log-level')} is "${value('log-level')}": write one of ${levels.join(', ')}.`);
@@ -146,13 +196,63 @@ export const readConfig = (args: readonly string[], environment: Environment): C
     intervalMilliseconds: duration('interval', '30s', '24h'),
     readyGraceMilliseconds: duration('ready-grace-period', '0', '24h'),
     concurrency,
+    watchNamespaces,
+    watchLabelSelector,
+    leaderElection: isElectionOn === 'false' ? undefined : leaderElection,
     logLevel: value('log-level'),
+    logEncoding: logEncoding === 'console' ? 'console' : 'json',
     podName: environment['POD_NAME'] || environment['HOSTNAME'] || 'aks-notifier',
     azure: readAzure(environment, mistakes),
   };
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return Object.freeze(config);
 };
+
+const leaseName = 'aks-notifier';
+
+/** The chart derives the same name, for the role that lets the operator write the lease. */
+const leaseNameOf = (selector: string | undefined): string =>
+  selector === undefined ? leaseName : `${leaseName}-${createHash('sha256').update(selector).digest('hex').slice(0, 10)}`;
+
+const readNamespaces = (text: string, name: string, mistakes: string[]): readonly string[] => {
+  const namespaces = [...new Set(text.split(',').map((each) => each.trim()))].filter((each) => each !== '');
+  for (const each of namespaces)
+    if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(each))
+      mistakes.push(`${name} names "${each}", which can't be a namespace: write names separated by commas.`);
+  return namespaces;
+};
+
+const checkElectionTimes = (times: LeaderElectionConfig, mistakes: string[]): void => {
+  const { leaseMilliseconds, renewDeadlineMilliseconds, retryMilliseconds } = times;
+  // One that is wrong in itself has been told already, as 0.
+  if (Math.min(leaseMilliseconds, renewDeadlineMilliseconds, retryMilliseconds) === 0) return;
+  if (leaseMilliseconds % 1000 !== 0)
+    mistakes.push('--leader-election-lease-duration has a fraction of a second: a Lease counts whole seconds.');
+  if (renewDeadlineMilliseconds > leaseMilliseconds * longestRenewal)
+    mistakes.push(
+      '--leader-election-renew-deadline is more than nine tenths of --leader-election-lease-duration: a leader must have stopped writing before another may begin, by a clock that may run faster.',
+    );
+  if (retryMilliseconds * 2 > renewDeadlineMilliseconds)
+    mistakes.push(
+      '--leader-election-retry-period is more than half of --leader-election-renew-deadline: one renewal that fails would end the leader.',
+    );
+};
+
+/** Of the lease duration. */
+const longestRenewal = 0.9;
+
+const label = '[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?';
+const labelKey = `(${label}/)?${label}`;
+const labelValue = `(${label})?`;
+const requirement = [
+  `!?\\s*${labelKey}`,
+  `${labelKey}\\s*(=|==|!=)\\s*${labelValue}`,
+  `${labelKey}\\s+(in|notin)\\s*\\(\\s*${labelValue}(\\s*,\\s*${labelValue})*\\s*\\)`,
+].join('|');
+const labelSelector = new RegExp(`^\\s*(${requirement})(\\s*,\\s*(${requirement}))*\\s*$`);
+
+/** Whether the API server would take it: `a=b`, `a!=b`, `a in (b, c)`, `a notin (b)`, `a`, `!a`, joined by commas. */
+const isLabelSelector = (text: string): boolean => text.length <= 1000 && labelSelector.test(text);
 
 const readFlags = (args: readonly string[], mistakes: string[]): Readonly<Record<string, string | undefined>> => {
   const options = Object.fromEntries([

@@ -73,7 +73,12 @@ const main = async (): Promise<void> => {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 
-  hasStarted(await startOperator(config, access, log, version));
+  const operator = await startOperator(config, access, log, version);
+  hasStarted(operator);
+  const reason = await operator.lost;
+  // At once: from now on another process may be at work on the same things.
+  log.error({ reason }, 'lost the lease; ending');
+  process.exit(1);
 };
 
 main().catch((error: unknown) => {

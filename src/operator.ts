@@ -8,11 +8,14 @@ import { createRoleAssignments } from './azure/role-assignments.ts';
 import { createSession } from './azure/session.ts';
 import { createCredential } from './azure/sign-in.ts';
 import type { Config } from './config.ts';
+import { whyNotAlive, whyNotReady, type HealthFacts } from './health.ts';
+import { startLeadership, type Leadership } from './leadership.ts';
 import { needsVisit } from './core/needs-visit.ts';
 import type { KubeAccess } from './kube/config.ts';
 import { createEventRecorder } from './kube/event-recorder.ts';
-import { isForbidden, isNotFound } from './kube/failure.ts';
-import { startListWatch, type Occurrence } from './kube/list-watch.ts';
+import { KubeError } from './kube/failure.ts';
+import { defaultListWatchLimits, type ListWatch, type Occurrence } from './kube/list-watch.ts';
+import { startListWatches } from './kube/list-watches.ts';
 import type { KubeObject } from './kube/object.ts';
 import { createStore } from './kube/store.ts';
 import { createTransport, type KubeTransport } from './kube/transport.ts';
@@ -26,51 +29,68 @@ import { createRunMemory } from './reconcile/run-memory.ts';
 import { backOffMilliseconds } from './runtime/back-off.ts';
 import { systemClock, type Clock } from './runtime/clock.ts';
 import { startController, type Controller } from './runtime/controller.ts';
+import { createWriteGate, WriteRefusedError } from './runtime/write-gate.ts';
+import { sentence } from './trouble.ts';
 
 /** A running operator. */
 export interface Operator {
-  /** Stops in the reverse order of the start. Writes that were sent are awaited, for `drainMilliseconds` at most. */
+  /** Resolves with the reason when this process was the leader and isn't any more: end it, another one may be at work already. */
+  readonly lost: Promise<string>;
+  /** Stops in the reverse order of the start. No write begins any more; those that were sent are awaited, for `drainMilliseconds` at most. */
   stop(drainMilliseconds: number): Promise<void>;
 }
 
 /** More than any sequence of calls to a healthy Azure takes. */
 const runDeadlineMilliseconds = 5 * 60_000;
-const eventFlushMilliseconds = 2000;
+const healthLimits = {
+  silentMilliseconds: 3 * defaultListWatchLimits.relistMilliseconds,
+  runMilliseconds: runDeadlineMilliseconds + 60_000,
+};
 
 /**
- * Builds everything and starts it: servers for probes and metrics first, then the watch, then the workers.
+ * Builds everything and starts it: servers for probes and metrics first, then the election, then the watch, then the workers.
  * @throws Error when an address can't be listened on
  */
 export const startOperator = async (config: Config, access: KubeAccess, log: Logger, version: string): Promise<Operator> => {
   const clock = systemClock;
   const random = Math.random;
-  const transport = createTransport(access, { userAgent: `${manager}/${version}`, clock });
-  const store = createStore<MaintenanceNotification>();
-  const recorder = createEventRecorder({
-    transport,
-    component: manager,
-    instance: config.podName,
-    clock,
-    random,
-    onDrop: (why, { namespace, name }, { reason }, error) =>
-      log[why === 'duplicate' ? 'debug' : 'warn'](
-        { namespace, name, why, event: reason, ...(error instanceof Error ? { error: error.message } : {}) },
-        'dropped an event',
-      ),
-  });
-  // The watch feeds the controller and the controller waits for the watch: each needs the other's name before it is there.
-  const late: { controller?: Controller } = {};
-  const metrics = createMetrics(() => late.controller?.depth().ready ?? 0);
+  const userAgent = `${manager}/${version}`;
+  const ownNamespace = config.namespace ?? access.namespace ?? 'default';
   const aborting = new AbortController();
+  const store = createStore<MaintenanceNotification>();
+  // Later parts are needed by name before they are there: the probes answer from the start, and watch and controller feed each other.
+  const late: { controller?: Controller; watch?: ListWatch; leadership?: Leadership } = {};
+  const isLeading = (): boolean => late.leadership?.isElected() ?? false;
+  const metrics = createMetrics({
+    version,
+    host: new URL(access.server).host,
+    election: config.leaderElection ? { leaseName: config.leaderElection.leaseName, isLeading } : undefined,
+    objects: store,
+    clock,
+    concurrency: config.concurrency,
+    // What waits at a standby waits for nobody.
+    depth: () => (isLeading() ? (late.controller?.depth().ready ?? 0) : 0),
+    running: () => late.controller?.running() ?? new Map(),
+  });
+  const gate = createWriteGate(() => (late.leadership?.mayWrite() ? undefined : 'this process does not hold the lease'));
+  const transport = createTransport(access, { userAgent, clock, beforeWrite: gate.begin, onRequest: metrics.requested });
+  const started = clock.monotonic();
 
-  /** What is still missing before the operator can work; undefined: nothing. */
+  /** What the first list waits for, or the last it failed for. */
   let waitingFor: string | undefined = 'the UID of the namespace kube-system has not been read yet';
+  const facts = (): HealthFacts => ({
+    isStopping: aborting.signal.aborted,
+    waitingFor: late.leadership?.trouble() ?? waitingFor,
+    silentMilliseconds: late.watch?.silentMilliseconds() ?? clock.monotonic() - started,
+    running: late.controller?.running() ?? new Map(),
+    mayWrite: late.leadership?.isElected() ? late.leadership.mayWrite() : undefined,
+  });
   const servers: PageServer[] = [];
   if (config.healthAddress)
     servers.push(
       await servePages(config.healthAddress, {
-        '/healthz': () => probe(undefined),
-        '/readyz': () => probe(aborting.signal.aborted ? 'stopping' : waitingFor),
+        '/healthz': () => probe(whyNotAlive(facts(), healthLimits)),
+        '/readyz': () => probe(whyNotReady(facts())),
       }),
     );
   if (config.metricsAddress)
@@ -78,7 +98,7 @@ export const startOperator = async (config: Config, access: KubeAccess, log: Log
   log.info(
     {
       version,
-      namespace: config.namespace ?? access.namespace,
+      namespace: ownNamespace,
       apiServer: access.server,
       azure: config.azure.endpoint,
       listening: servers.map(({ address }) => address),
@@ -86,13 +106,54 @@ export const startOperator = async (config: Config, access: KubeAccess, log: Log
     'starting',
   );
 
-  const installationId = config.installationId ?? (await uidOfKubeSystem(transport, clock, log, aborting.signal));
+  const installationId =
+    config.installationId ??
+    (await uidOfKubeSystem({
+      transport,
+      clock,
+      log,
+      signal: aborting.signal,
+      onTrouble: (trouble) => {
+        waitingFor = trouble;
+      },
+    }));
   waitingFor = `the objects of ${crdName} have not been listed yet`;
+  const leadership = startLeadership({
+    access,
+    election: config.leaderElection,
+    namespace: ownNamespace,
+    podName: config.podName,
+    userAgent,
+    clock,
+    random,
+    log,
+    onRequest: metrics.requested,
+  });
+  late.leadership = leadership;
+  // The first look comes before the first list: who leads from the start then needn't list twice.
+  await leadership.looked;
+  const leadsFromTheStart = leadership.isElected();
+
+  const recorder = createEventRecorder({
+    transport,
+    component: manager,
+    instance: config.podName,
+    clock,
+    random,
+    onDrop: (why, { namespace, name }, { reason }, error) => {
+      metrics.droppedEvent(why);
+      log[why === 'duplicate' ? 'debug' : 'warn'](
+        { namespace, name, why, event: reason, ...(error instanceof Error ? { error: error.message } : {}) },
+        'dropped an event',
+      );
+    },
+  });
   const session = createSession({
     credential: createCredential(config.azure),
     endpoint: config.azure.endpoint,
     audience: config.azure.audience,
-    userAgent: `${manager}/${version}`,
+    userAgent,
+    beforeWrite: gate.begin,
     onCall: metrics.calledAzure,
   });
   const clusters = createClusters(session);
@@ -113,6 +174,8 @@ export const startOperator = async (config: Config, access: KubeAccess, log: Log
       if (entry.reason === undefined) log.info(line, 'reconciled');
       else log.warn(line, 'reconcile failed');
     },
+    onSuccess: metrics.succeeded,
+    onDriftCorrected: metrics.correctedDrift,
     now: () => clock.now(),
     random,
     settings: {
@@ -122,17 +185,28 @@ export const startOperator = async (config: Config, access: KubeAccess, log: Log
     },
   });
 
-  const watch = startListWatch<MaintenanceNotification>({
+  const logged = logWatch(log);
+  const watch = startListWatches<MaintenanceNotification>(config.watchNamespaces, {
     transport,
     resource,
+    ...(config.watchLabelSelector === undefined ? {} : { labelSelector: config.watchLabelSelector }),
     store,
     clock,
     random,
     onChange: (change) => {
+      if (change.kind === 'deleted') metrics.removed(change.key);
       if (change.kind !== 'updated' || needsVisit(change.previous, change.object)) late.controller?.add(change.key);
     },
-    observer: logWatch(log),
+    newObserver: () => {
+      const counted = metrics.newWatch();
+      return (occurrence) => {
+        counted(occurrence);
+        if (occurrence.kind === 'failed' && waitingFor !== undefined) waitingFor = sentence(occurrence.during, occurrence.error);
+        logged(occurrence);
+      };
+    },
   });
+  late.watch = watch;
   const controller = startController({
     name: 'maintenancenotification',
     reconcile,
@@ -140,46 +214,60 @@ export const startOperator = async (config: Config, access: KubeAccess, log: Log
     random,
     concurrency: config.concurrency,
     runDeadlineMilliseconds,
-    startAfter: watch.synced,
+    onAdd: metrics.added,
+    // What the store knows may be older than the last writes of the former leader.
+    startAfter: leadsFromTheStart ? watch.synced : leadership.elected.then(() => watch.refresh()),
     onRun: (report) => {
       metrics.ran(report);
       if (report.outcome.kind !== 'threw') return;
       const { error } = report.outcome;
-      log.error(
-        { key: report.key, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
-        'run failed unexpectedly',
-      );
+      if (error instanceof WriteRefusedError) log.warn({ key: report.key, error: error.message }, 'run broken off');
+      else
+        log.error(
+          { key: report.key, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+          'run failed unexpectedly',
+        );
     },
   });
   late.controller = controller;
   watch.synced.then(() => {
     waitingFor = undefined;
-    log.info({ objects: store.size, installationId }, 'ready');
+    log.info({ objects: store.size, installationId, leading: leadership.isElected() }, 'ready');
   }, log.error.bind(log));
 
   return {
+    lost: leadership.lost,
     stop: async (drainMilliseconds) => {
       aborting.abort();
-      const unfinished = await controller.stop(drainMilliseconds);
+      const written = gate.close('the operator is stopping');
+      const unfinished = await controller.stop(drainMilliseconds, written);
       if (unfinished.length > 0) log.warn({ keys: unfinished }, 'stopped before these runs had ended; the next start takes them up again');
-      await watch.stop();
-      await recorder.stop(eventFlushMilliseconds);
+      await Promise.all([leadership.release(), watch.stop(), recorder.stop(0)]);
       await transport.close();
       await Promise.all(servers.map((server) => server.close()));
     },
   };
 };
 
+interface UidOptions {
+  readonly transport: KubeTransport;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly onTrouble: (trouble: string) => void;
+}
+
 /** The id of this installation, when none is configured. Waits for the API server rather than ending. */
-const uidOfKubeSystem = async (transport: KubeTransport, clock: Clock, log: Logger, signal: AbortSignal): Promise<string> => {
+const uidOfKubeSystem = async ({ transport, clock, log, signal, onTrouble }: UidOptions): Promise<string> => {
   for (let failures = 1; ; failures += 1) {
     try {
-      const namespace = await transport.request<KubeObject>({ method: 'GET', path: '/api/v1/namespaces/kube-system', signal });
-      return namespace.metadata.uid;
+      const kubeSystem = await transport.request<KubeObject>({ method: 'GET', path: '/api/v1/namespaces/kube-system', signal });
+      return kubeSystem.metadata.uid;
     } catch (error) {
-      if (signal.aborted) throw error;
-      const hint = isForbidden(error) ? 'grant `get` on the namespace kube-system, or set --installation-id' : 'waiting for the API server';
-      log.warn({ error: error instanceof Error ? error.message : String(error), hint }, 'could not read the UID of kube-system');
+      if (signal.aborted || !(error instanceof KubeError)) throw error;
+      const said = sentence('uid', error);
+      onTrouble(said);
+      log.warn({ error: said }, 'could not read the UID of kube-system; going on');
       await clock.sleep(
         backOffMilliseconds({ baseMilliseconds: 1000, capMilliseconds: 30_000, jitter: 0.25 }, failures, Math.random()),
         signal,
@@ -195,13 +283,8 @@ const logWatch =
     switch (occurrence.kind) {
       case 'failed': {
         const { error, during, waitMilliseconds } = occurrence;
-        const hint = isNotFound(error)
-          ? `the CRD ${crdName} is not installed: install the chart with crds.enabled, or apply the files in crds/`
-          : isForbidden(error)
-            ? `the ServiceAccount may not ${during} ${crdName}: see the chart's ClusterRole`
-            : undefined;
         log.warn(
-          { during, error: error.message, waitMilliseconds: Math.round(waitMilliseconds), hint },
+          { during, error: sentence(during, error), waitMilliseconds: Math.round(waitMilliseconds) },
           'watch interrupted; going on by itself',
         );
         break;

@@ -3,6 +3,7 @@ import { AuthorizationManagementClient } from '@azure/arm-authorization';
 import { MonitorClient } from '@azure/arm-monitor';
 import type { TokenCredential } from '@azure/identity';
 import { ReconcileError } from '../core/failure.ts';
+import { WriteRefusedError } from '../runtime/write-gate.ts';
 import { explain, readAzureError } from './failure.ts';
 
 export interface SessionOptions {
@@ -13,6 +14,11 @@ export interface SessionOptions {
   readonly audience: string;
   /** In front of the SDKs' own user agent. */
   readonly userAgent: string;
+  /**
+   * Asked when a write is signed and about to be sent; what it throws is what the call rejects with, and nothing is sent. What it
+   * returns is called once the call has ended.
+   */
+  readonly beforeWrite?: () => () => void;
   /** Called at the end of each call to Azure; for metrics. */
   readonly onCall?: (call: AzureCall) => void;
 }
@@ -39,13 +45,31 @@ export interface Session {
   readonly raw: Client;
   /**
    * Makes one call. `operation` is a short constant for metrics, `doing` says for people what was being tried (`create the alert rule x`).
-   * @throws ReconcileError for everything that Azure, Entra or the network can answer.
+   * @throws ReconcileError for everything that Azure, Entra or the network can answer; WriteRefusedError when `beforeWrite` threw one
    */
   call<Answer>(
     what: { readonly operation: string; readonly doing: string; readonly signal: AbortSignal },
     make: (options: CallOptions) => Promise<Answer>,
   ): Promise<Answer>;
 }
+
+interface Request {
+  readonly method: string;
+}
+
+/** A policy for the pipeline of every SDK: it lets a write pass only when `begin` does. */
+const askBeforeWrites = (begin: () => () => void) => ({
+  name: 'askBeforeWrites',
+  sendRequest: async <Sent extends Request, Answer>(request: Sent, next: (request: Sent) => Promise<Answer>): Promise<Answer> => {
+    if (request.method === 'GET') return next(request);
+    const end = begin();
+    try {
+      return await next(request);
+    } finally {
+      end();
+    }
+  },
+});
 
 /** Writes of rules and groups take about 3 s; the SDKs themselves would wait for ever. */
 const timeoutMilliseconds = 45_000;
@@ -54,9 +78,15 @@ const timeoutMilliseconds = 45_000;
  * Opens the session. The SDKs never retry by themselves: they would sleep a whole `Retry-After` inside the call; the queue waits
  * instead. Their token scope is set because it doesn't follow the endpoint.
  */
-export const createSession = ({ credential, endpoint, audience, userAgent, onCall }: SessionOptions): Session => {
+export const createSession = ({ credential, endpoint, audience, userAgent, beforeWrite, onCall }: SessionOptions): Session => {
   const scope = `${audience}/.default`;
-  const common = { endpoint, retryOptions: { maxRetries: 0 }, userAgentOptions: { userAgentPrefix: userAgent } };
+  const common = {
+    endpoint,
+    retryOptions: { maxRetries: 0 },
+    userAgentOptions: { userAgentPrefix: userAgent },
+    // Behind the policy that fetches a token, which may take a while.
+    additionalPolicies: beforeWrite ? [{ policy: askBeforeWrites(beforeWrite), position: 'perRetry' as const }] : [],
+  };
   const monitors = new Map<string, MonitorClient>();
   const authorizations = new Map<string, AuthorizationManagementClient>();
   const once = <Made>(known: Map<string, Made>, subscriptionId: string, make: () => Made): Made => {
@@ -87,6 +117,7 @@ export const createSession = ({ credential, endpoint, audience, userAgent, onCal
           report(thrown.reason);
           throw thrown;
         }
+        if (thrown instanceof WriteRefusedError) throw thrown;
         // Our own shutdown or deadline is no answer of Azure's: whoever aborted knows what it means.
         if (signal.aborted) throw thrown;
         const error = readAzureError(thrown);

@@ -8,6 +8,8 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { DeadlineError, startDeadline } from '../runtime/deadline.ts';
 import type { Deadline } from '../runtime/deadline.ts';
+import { WriteRefusedError } from '../runtime/write-gate.ts';
+import { askBeforeWrites } from './ask-before-writes.ts';
 import type { KubeAccess } from './config.ts';
 import type { Credentials, TlsMaterial } from './credentials.ts';
 import { KubeError, errorFromSocket, errorFromStatus } from './failure.ts';
@@ -49,8 +51,8 @@ interface LineStream {
 }
 
 /**
- * The one door to the API server. Both calls reject with a KubeError, or with the signal's reason when the signal aborts; after an abort,
- * what a write has done is unknown.
+ * The one door to the API server. Both calls reject with a KubeError, with the signal's reason when the signal aborts (after that, what a
+ * write has done is unknown), or with a WriteRefusedError when `beforeWrite` threw one.
  */
 export interface KubeTransport {
   /** Sends one request and returns the parsed answer (undefined when it is empty). */
@@ -80,6 +82,11 @@ export interface TransportOptions {
   readonly clock?: Clock;
   /** Called at the end of every request; what it throws is ignored. */
   readonly onRequest?: (report: RequestReport) => void;
+  /**
+   * Asked when a write has its socket and is about to be sent; what it throws is what the request rejects with, and nothing is sent.
+   * What it returns is called once the request has ended.
+   */
+  readonly beforeWrite?: () => () => void;
 }
 
 /**
@@ -99,7 +106,9 @@ export const createTransport = (access: KubeAccess, options: TransportOptions = 
   const openSockets = (operation: string, tls: TlsMaterial, purpose: Purpose): Sockets => {
     // Asked here, not only at the start of a request: signing in may have taken a while.
     if (isClosed) throw closedError(operation);
-    const sockets = socketsFor(access, tls, connectTimeoutSeconds, purpose, clock);
+    const made = socketsFor(access, tls, connectTimeoutSeconds, purpose, clock);
+    const { beforeWrite } = options;
+    const sockets = beforeWrite ? { ...made, dispatcher: made.dispatcher.compose(askBeforeWrites(beforeWrite)) } : made;
     open.add(sockets);
     return sockets;
   };
@@ -171,6 +180,7 @@ export const createTransport = (access: KubeAccess, options: TransportOptions = 
       return value;
     } catch (thrown) {
       signal.throwIfAborted();
+      if (thrown instanceof WriteRefusedError) throw thrown;
       const error = toKubeError(operation, thrown);
       report(error.status, error);
       throw error;

@@ -3,7 +3,7 @@ import type { ActionGroups } from '../azure/action-groups.ts';
 import type { AlertRules } from '../azure/alert-rules.ts';
 import type { Clusters } from '../azure/clusters.ts';
 import type { RoleAssignments } from '../azure/role-assignments.ts';
-import type { Announcement } from '../core/announcements.ts';
+import type { Action, Announcement } from '../core/announcements.ts';
 import type { ClusterFactsCache } from './cluster-facts-cache.ts';
 import type { RunMemory } from './run-memory.ts';
 
@@ -36,6 +36,10 @@ export interface Deps {
   announce(object: MaintenanceNotification, announcement: Announcement): void;
   /** For the log of the operator. */
   log(object: MaintenanceNotification, entry: RunLog): void;
+  /** For metrics: a run found or brought everything in place. */
+  readonly onSuccess?: (key: string) => void;
+  /** For metrics: something had been changed in Azure by somebody else and was put right. */
+  readonly onDriftCorrected?: (part: Action['part']) => void;
   now(): number;
   /** A number in [0, 1). */
   random(): number;
@@ -52,6 +56,7 @@ export interface Settings {
 
 /** What the operator's log says of a run that did or suffered something. */
 export interface RunLog {
+  readonly reconcileID: string;
   readonly outcome: string;
   readonly reason?: string;
   readonly message?: string;

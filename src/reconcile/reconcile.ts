@@ -8,6 +8,7 @@ import { checkSpec } from '../core/spec-checks.ts';
 import { isConflict, isInvalid, isNotFound, KubeError } from '../kube/failure.ts';
 import { spread } from '../runtime/back-off.ts';
 import type { Reconcile, Requeue } from '../runtime/controller.ts';
+import { WriteRefusedError } from '../runtime/write-gate.ts';
 import { carryOut } from './carry-out.ts';
 import { finalize, wayOut } from './finalize.ts';
 import type { Deps } from './ports.ts';
@@ -40,6 +41,7 @@ export const createReconcile =
     try {
       return await visit(run);
     } catch (thrown) {
+      if (thrown instanceof WriteRefusedError) throw thrown;
       // The object was changed or went away under our hands; what is true now comes with the next look.
       const isAnother = deps.objects.get(key)?.metadata.uid !== object.metadata.uid;
       if (isConflict(thrown) || isNotFound(thrown) || (isInvalid(thrown) && isAnother)) return lookAgain;
@@ -79,6 +81,7 @@ const visit = async (run: Run): Promise<Requeue> => {
   const failure = await carryOut(run);
   if (failure) return fail(run, failure);
   deps.memory.succeeded(run.key, run.version);
+  deps.onSuccess?.(run.key);
   return end(run, { kind: 'succeeded' }, atInterval(run));
 };
 
@@ -150,8 +153,10 @@ const withStatus = (object: MaintenanceNotification, status: MaintenanceNotifica
 const tell = (run: Run, outcome: Outcome, settled: NonNullable<MaintenanceNotification['status']>, cause?: unknown): void => {
   const news = announcements(run.object.status, settled, outcome, run.actions);
   for (const each of news) run.deps.announce(run.object, each);
+  for (const { verb, part } of run.actions) if (verb === 'DriftCorrected') run.deps.onDriftCorrected?.(part);
   if (news.length === 0 && run.actions.length === 0) return;
   run.deps.log(run.object, {
+    reconcileID: run.id,
     outcome: outcome.kind,
     ...('reason' in outcome ? { reason: outcome.reason, message: outcome.message } : {}),
     actions: run.actions.map(({ verb, part, target }) => `${verb} ${part} ${target}`),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { MaintenanceNotification, MaintenanceNotificationStatus } from '../api/maintenance-notification.ts';
 import type { Claim, PartType } from '../api/condition.ts';
@@ -13,6 +14,8 @@ import type { Deps } from './ports.ts';
  */
 export interface Run {
   readonly key: string;
+  /** Tells this run from others in the log. */
+  readonly id: string;
   readonly object: MaintenanceNotification;
   readonly owner: Owner;
   readonly signal: AbortSignal;
@@ -31,6 +34,7 @@ export interface Run {
 
 export const beginRun = (key: string, object: MaintenanceNotification, deps: Deps, signal: AbortSignal, stopping: AbortSignal): Run => ({
   key,
+  id: randomUUID(),
   object,
   owner: { installationId: deps.settings.installationId, namespace: object.metadata.namespace, name: object.metadata.name },
   signal,

@@ -73,10 +73,11 @@ export interface Controller {
   /** Aborts when `stop` is called: the `stopping` of every run. */
   readonly stopping: AbortSignal;
   /**
-   * Starts no new run, awaits those in flight for up to `drainMilliseconds`, then aborts their signals and gives them one more second to
-   * notice. Resolves in any case, with the keys whose runs were still going on then.
+   * Starts no new run, awaits those in flight for up to `drainMilliseconds`, or until `worthWaiting` has resolved, then aborts their signals
+   * and gives them one more second to notice. Resolves in any case, with the keys whose runs were still going on then.
+   * @param worthWaiting resolves when nothing is under way any more that must not be broken off: a run that only reads isn't waited for
    */
-  stop(drainMilliseconds: number): Promise<readonly string[]>;
+  stop(drainMilliseconds: number, worthWaiting?: Promise<void>): Promise<readonly string[]>;
 }
 
 const retryBaseMilliseconds = 1000;
@@ -162,7 +163,7 @@ export const startController = (options: ControllerOptions): Controller => {
     running: () => new Map([...startedAt].map(([key, started]) => [key, clock.monotonic() - started])),
     depth: queue.depth,
     stopping: stopping.signal,
-    stop: async (drainMilliseconds) => {
+    stop: async (drainMilliseconds, worthWaiting) => {
       stopping.abort(new Error('the controller is stopping'));
       queue.shutDown();
       const finished = workers.then(
@@ -170,7 +171,8 @@ export const startController = (options: ControllerOptions): Controller => {
         () => true,
       );
       const within = (milliseconds: number): Promise<boolean> => settlesWithin(clock, finished, milliseconds);
-      if (!(await within(drainMilliseconds))) {
+      const drained = within(drainMilliseconds);
+      if (!(await (worthWaiting ? Promise.race([drained, worthWaiting.then(() => false)]) : drained))) {
         hardStop.abort(new Error('the controller stopped before the run had finished'));
         await within(abortGraceMilliseconds);
       }

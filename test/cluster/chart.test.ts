@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -24,9 +25,11 @@ interface Rendered {
   readonly kind: string;
   readonly metadata: {
     readonly name: string;
+    readonly namespace?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
   };
+  readonly rules?: readonly { readonly resources: readonly string[]; readonly resourceNames?: readonly string[] }[];
   readonly spec: {
     readonly replicas: number;
     readonly strategy: unknown;
@@ -176,14 +179,20 @@ describe('rendering', () => {
 
   it('runs one container, with flags only, that knows its own name, namespace and address', async () => {
     const { spec } = only(await render(minimal), 'Deployment');
-    expect(spec).toMatchObject({ replicas: 1, strategy: { type: 'Recreate' } });
+    expect(spec).toMatchObject({ replicas: 2, strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } } });
     const { containers } = spec.template.spec;
     expect(containers).toHaveLength(1);
     const fieldRef = (fieldPath: string): unknown => ({ fieldRef: { fieldPath } });
     expect(containers[0]).toMatchObject({
       image: 'aks-notifier:0.1.0',
       command: ['node', '/app/aks-notifier.mjs'],
-      args: ['--health-addr=$(POD_IP):8081', '--metrics-addr=$(POD_IP):8080'],
+      args: [
+        '--health-addr=$(POD_IP):8081',
+        '--metrics-addr=$(POD_IP):8080',
+        '--leader-election-lease-duration=15s',
+        '--leader-election-renew-deadline=10s',
+        '--leader-election-retry-period=2s',
+      ],
       env: [
         { name: 'POD_NAME', valueFrom: fieldRef('metadata.name') },
         { name: 'POD_NAMESPACE', valueFrom: fieldRef('metadata.namespace') },
@@ -199,6 +208,42 @@ describe('rendering', () => {
       ],
     });
     expect(containers[0]).not.toHaveProperty('volumeMounts');
+  });
+
+  it('has one pod that goes before the next comes when there is no election, and refuses two', async () => {
+    const alone = { ...minimal, replicaCount: 1, leaderElection: { enabled: false } };
+    const all = await render(alone);
+    const { spec } = only(all, 'Deployment');
+    expect(spec).toMatchObject({ replicas: 1, strategy: { type: 'Recreate' } });
+    expect(spec.template.spec.containers[0].args).toContain('--enable-leader-election=false');
+    expect(all.filter(({ kind }) => kind === 'Role')).toEqual([]);
+    const refused = await plane.helm(['template', 'aks-notifier', chart, ...flags({ ...alone, replicaCount: 2 })]);
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain('replicaCount is more than 1 and leaderElection.enabled is false');
+  });
+
+  it('has a Role in each watched namespace in place of rights in all, and a lease for each selector', async () => {
+    const all = await render({ ...minimal, watchNamespaces: ['blue', 'green'], watchLabelSelector: 'shard in (a, b)' });
+    expect(only(all, 'Deployment').spec.template.spec.containers[0].args).toEqual(
+      expect.arrayContaining(['--watch-namespaces=blue,green', '--watch-label-selector=shard in (a, b)']),
+    );
+    const rights = (kind: string) =>
+      all
+        .filter((each) => each.kind === kind)
+        .map(({ metadata, rules }) => [
+          metadata.namespace,
+          rules?.flatMap(({ resources, resourceNames = [] }) => [...resources, ...resourceNames]),
+        ]);
+    expect(rights('ClusterRole')).toEqual([[undefined, ['namespaces', 'kube-system']]]);
+    const ours = ['maintenancenotifications', 'maintenancenotifications/status', 'events'];
+    const lease = `aks-notifier-${createHash('sha256').update('shard in (a, b)').digest('hex').slice(0, 10)}`;
+    expect(rights('Role')).toEqual([
+      ['blue', ours],
+      ['green', ours],
+      ['aks-notifier', ['leases', lease, 'leases']],
+    ]);
+    const quiet = await render({ ...minimal, watchNamespaces: ['blue'], installationId: 'one' });
+    expect(quiet.filter(({ kind }) => kind.startsWith('ClusterRole'))).toEqual([]);
   });
 
   it('passes on what it is given', async () => {
@@ -304,6 +349,8 @@ describe('the API server', () => {
       expect(await allowed('/events')).toEqual(['create']);
       expect(await allowed('/namespaces', { name: 'kube-system', namespace: '' })).toEqual(['get']);
       expect(await allowed('/namespaces', { name: 'default', namespace: '' })).toEqual([]);
+      expect(await allowed('coordination.k8s.io/leases', { name: 'aks-notifier', namespace })).toEqual(['get', 'create', 'patch']);
+      expect(await allowed('coordination.k8s.io/leases', { name: 'other', namespace })).toEqual(['create']);
       const others = ['/secrets', '/configmaps', '/pods', 'coordination.k8s.io/leases', 'apiextensions.k8s.io/customresourcedefinitions'];
       expect(await Promise.all(others.map(async (other) => allowed(other)))).toEqual(others.map(() => []));
     });

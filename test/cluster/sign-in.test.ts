@@ -50,7 +50,7 @@ it.each([
 ])('a token with a wrong %s is refused, and the condition says in words what to check', async (what, wrong, reason, words) => {
   const right = tokenForPod;
   tokenForPod = wrong;
-  await stage.kubelet.pause('at once');
+  await stage.kubelet.pause('gracefully');
   stage.emulator.journal.clear();
   stage.kubelet.resume();
   const namespace = await stage.controlPlane.createNamespace('team');
@@ -65,7 +65,7 @@ it.each([
 
   // With the right token everything comes right by itself.
   tokenForPod = right;
-  await stage.kubelet.pause('at once');
+  await stage.kubelet.pause('gracefully');
   stage.kubelet.resume();
   await stage.waitForStatus(namespace, 'prod', 'Ready', isReady);
   await waitFor('the events of failure and recovery', async () => {

@@ -11,6 +11,8 @@ import { waitFor } from './wait.ts';
 export const operatorNamespace = 'aks-notifier-system';
 export const operatorUser = `system:serviceaccount:${operatorNamespace}:aks-notifier`;
 
+const leasePath = `/apis/coordination.k8s.io/v1/namespaces/${operatorNamespace}/leases/aks-notifier`;
+
 const subscriptionId = '00000000-0000-4000-8000-00000000000a';
 export const tenantId = '72f988bf-86f1-41af-91ab-2d7cd011db47';
 export const clientId = '6a4c1f2e-9d3b-4e57-8c20-5b7d9e1f3a64';
@@ -85,8 +87,10 @@ export interface Stage {
   readonly controlPlane: ControlPlane;
   readonly emulator: Emulator;
   readonly kubelet: PocketKubelet;
-  /** Installs the chart with the real helm, as the README says; `set` are further `--set` values. Waits until the pod is ready. */
+  /** Installs the chart with the real helm, as the README says; `set` are further `--set` values. Waits until a pod is the leader. */
   install(set?: readonly string[]): Promise<PodProcess>;
+  /** Waits until the holder of the lease is a pod that runs and is ready, and that the test accepts. */
+  leader(accept?: (pod: PodProcess) => boolean): Promise<PodProcess>;
   /** Runs kubectl. @throws Error with what it said when it fails */
   kubectl(args: readonly string[], input?: string): Promise<string>;
   /** Reads one object. */
@@ -142,7 +146,7 @@ const actions = (
   controlPlane: ControlPlane,
   emulator: Emulator,
   kubelet: PocketKubelet,
-): Pick<Stage, 'install' | 'kubectl' | 'notification' | 'waitForStatus' | 'makeActionGroup'> => {
+): Pick<Stage, 'install' | 'leader' | 'kubectl' | 'notification' | 'waitForStatus' | 'makeActionGroup'> => {
   const kubectl = async (args: readonly string[], input?: string): Promise<string> => {
     const { code, stdout, stderr } = await controlPlane.kubectl(args, input);
     if (code !== 0) throw new Error(`kubectl ${args.join(' ')} failed:\n${stderr}`);
@@ -155,6 +159,12 @@ const actions = (
     );
     return answer.status === 200 ? answer.body : undefined;
   };
+  const leader = async (accept: (pod: PodProcess) => boolean = () => true): Promise<PodProcess> =>
+    waitFor('a leader', async () => {
+      const { body } = await controlPlane.request<{ readonly spec?: { readonly holderIdentity?: string } }>('GET', leasePath);
+      const holder = body.spec?.holderIdentity?.split('_')[0];
+      return kubelet.pods().find((pod) => pod.ready && pod.name === holder && accept(pod));
+    });
   return {
     kubectl,
     notification,
@@ -186,8 +196,9 @@ const actions = (
             .map((pod) => pod.logs())
             .join('\n')}`,
         );
-      return kubelet.waitForPod();
+      return leader();
     },
+    leader,
     makeActionGroup: async (resourceGroup, name) => {
       const path = `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.Insights/actionGroups/${name}`;
       const authority = new Agent({ connect: { ca: emulator.ca } });

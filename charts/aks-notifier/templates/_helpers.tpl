@@ -47,3 +47,32 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- .Values.azure.clientId }}
 {{- end }}
+
+{{- /* As the operator derives it: each selector has a lease of its own. */}}
+{{- define "aks-notifier.leaseName" -}}
+{{- if trim .Values.watchLabelSelector }}
+{{- printf "aks-notifier-%s" (trim .Values.watchLabelSelector | sha256sum | trunc 10) }}
+{{- else }}
+{{- "aks-notifier" }}
+{{- end }}
+{{- end }}
+
+{{- /* What the operator does with its objects, in the cluster or in each watched namespace. */}}
+{{- define "aks-notifier.objectRules" -}}
+# It never creates or deletes its own kind, and reads no Secrets. The patch is for the finalizer, which lives in the metadata.
+- apiGroups: [aks-notifier.dev]
+  resources: [maintenancenotifications]
+  verbs: [list, watch, patch]
+- apiGroups: [aks-notifier.dev]
+  resources: [maintenancenotifications/status]
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create]
+{{- end }}
+
+{{- define "aks-notifier.subjects" -}}
+- kind: ServiceAccount
+  name: {{ include "aks-notifier.fullname" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}

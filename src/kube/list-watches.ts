@@ -1,0 +1,26 @@
+import type { KubeObject } from './object.ts';
+import { startListWatch } from './list-watch.ts';
+import type { ListWatch, ListWatchOptions } from './list-watch.ts';
+
+/** One list-watch for each namespace, or one for all when none is named; into one store, and seen from outside as one. */
+export const startListWatches = <T extends KubeObject>(
+  namespaces: readonly string[],
+  {
+    newObserver,
+    ...options
+  }: Omit<ListWatchOptions<T>, 'namespace' | 'observer'> & { readonly newObserver: () => ListWatchOptions<T>['observer'] },
+): ListWatch => {
+  const all =
+    namespaces.length === 0 ? [startListWatch(options)] : namespaces.map((namespace) => startListWatch({ ...options, namespace }));
+  const together = async (promises: readonly Promise<void>[]): Promise<void> => {
+    await Promise.all(promises);
+  };
+  return {
+    synced: together(all.map(({ synced }) => synced)),
+    hasSynced: () => all.every(({ hasSynced }) => hasSynced()),
+    // One that is silent is enough to be blind.
+    silentMilliseconds: () => Math.max(...all.map(({ silentMilliseconds }) => silentMilliseconds())),
+    refresh: () => together(all.map(({ refresh }) => refresh())),
+    stop: () => together(all.map(({ stop }) => stop())),
+  };
+};
