@@ -1,65 +1,244 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Histogram, Registry } from 'prom-client';
+import type { MaintenanceNotification } from '../api/maintenance-notification.ts';
 import type { AzureCall } from '../azure/session.ts';
-import type { RunReport } from '../runtime/controller.ts';
+import type { Action } from '../core/announcements.ts';
+import type { EventDrop } from '../kube/event-recorder.ts';
+import { isGone } from '../kube/failure.ts';
+import type { Occurrence } from '../kube/list-watch.ts';
+import type { Store } from '../kube/store.ts';
+import type { RequestReport } from '../kube/transport.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { registerGauge } from './computed-gauge.ts';
+import { createControllerMetrics, type ControllerMetrics, type ControllerMetricsOptions } from './controller-metrics.ts';
+import { objectSeries } from './object-series.ts';
+import { registerProcessMetrics } from './process-metrics.ts';
 
-/** The program's metrics. Names and labels are those of controller-runtime and client-go where these have one, so that existing dashboards work. */
-export interface Metrics {
-  readonly ran: (report: RunReport) => void;
-  readonly calledAzure: (call: AzureCall) => void;
-  /** The text that Prometheus scrapes, and its content type. */
-  readonly scrape: () => Promise<{ readonly body: string; readonly contentType: string }>;
+export interface MetricsOptions extends ControllerMetricsOptions {
+  readonly version: string;
+  /** The API server, `host:port`: the label `host` of `rest_client_…`. */
+  readonly host: string;
+  /** Undefined: no election; then this process leads. */
+  readonly election: { readonly leaseName: string; readonly isLeading: () => boolean } | undefined;
+  readonly objects: Pick<Store<MaintenanceNotification>, 'get' | 'list'>;
+  readonly clock: Pick<Clock, 'now'>;
 }
 
-const controller = 'maintenancenotification';
+/**
+ * The program's metrics; docs/metrics.md lists them. Names and labels are those of controller-runtime and client-go where these have one, so
+ * that existing dashboards work.
+ */
+export interface Metrics extends ControllerMetrics {
+  /** A run found or brought everything in place. */
+  readonly succeeded: (key: string) => void;
+  /** An object is gone. */
+  readonly removed: (key: string) => void;
+  readonly calledAzure: (call: AzureCall) => void;
+  readonly requested: (report: RequestReport) => void;
+  /** An observer for one list-watch more. With several the last list is that of the one whose last list is oldest. */
+  readonly newWatch: () => (occurrence: Occurrence) => void;
+  readonly droppedEvent: (why: EventDrop) => void;
+  readonly correctedDrift: (resource: Action['part']) => void;
+  /** What Prometheus scrapes, in chunks, and its content type. */
+  readonly scrape: () => Promise<{ readonly contentType: string; readonly body: AsyncIterable<string> }>;
+}
 
-export const createMetrics = (depth: () => number): Metrics => {
+/**
+ * Makes the metrics. What the functions of the options say is asked for at each scrape; the hooks are called as things happen, and none of
+ * them throws.
+ */
+export const createMetrics = (options: MetricsOptions): Metrics => {
+  const { version, host, election, objects, clock } = options;
   const registry = new Registry();
-  const registers = [registry];
-  const runs = new Counter({
-    name: 'controller_runtime_reconcile_total',
-    help: 'Total number of reconciliations per controller.',
-    labelNames: ['controller', 'result'],
-    registers,
-  });
-  const runSeconds = new Histogram({
-    name: 'controller_runtime_reconcile_time_seconds',
-    help: 'Length of time per reconciliation per controller.',
-    labelNames: ['controller'],
-    buckets: [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
-    registers,
-  });
+  registerGauge(registry, { name: 'aks_notifier_build_info', help: 'Always 1; the version of the program.', labels: { version } }, () => 1);
+  if (election) registerElection(registry, election);
+  registerProcessMetrics(registry);
+
+  /** Per key the uid of the object, and when, in seconds since 1970. */
+  const successes = new Map<string, { readonly uid: string; readonly seconds: number }>();
+  const lastSuccessOf = ({ metadata: { namespace, name, uid } }: MaintenanceNotification): number | undefined => {
+    const success = successes.get(`${namespace}/${name}`);
+    return success?.uid === uid ? success.seconds : undefined;
+  };
+
+  return {
+    ...createControllerMetrics(registry, options),
+    ...createAzureMetrics(registry),
+    ...createKubeMetrics(registry, host, clock),
+    succeeded: (key) => {
+      const uid = objects.get(key)?.metadata.uid;
+      // The run of an object that went away meanwhile leaves nothing behind.
+      if (uid !== undefined) successes.set(key, { uid, seconds: clock.now() / 1000 });
+    },
+    removed: (key) => void successes.delete(key),
+    scrape: async () => {
+      // A standby has the same objects: two processes that publish them would count everything twice.
+      const published = !election || election.isLeading() ? objects.list() : undefined;
+      return {
+        contentType: registry.contentType,
+        body: pages(await registry.metrics(), published && objectSeries(published, lastSuccessOf)),
+      };
+    },
+  };
+};
+
+async function* pages(first: string, others: AsyncIterable<string> | undefined): AsyncGenerator<string, void, undefined> {
+  yield first;
+  if (others) yield* others;
+}
+
+const registerElection = (registry: Registry, { leaseName, isLeading }: NonNullable<MetricsOptions['election']>): void =>
+  registerGauge(
+    registry,
+    {
+      name: 'leader_election_master_status',
+      help: "Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 indicates master. 'name' is the string used to identify the lease. Please make sure to group by name.",
+      labels: { name: leaseName },
+    },
+    () => (isLeading() ? 1 : 0),
+  );
+
+/** A counter whose label has only these values; all are there from the start, so that the first increase is one to Prometheus too. */
+const closedCounter = <Value extends string>(
+  registry: Registry,
+  { name, help, label }: { readonly name: string; readonly help: string; readonly label: string },
+  values: readonly Value[],
+): { readonly inc: (value: Value, by?: number) => void } => {
+  const counter = new Counter({ name, help, labelNames: [label], registers: [registry] });
+  const inc = (value: Value, by = 1): void => counter.inc({ [label]: value }, by);
+  for (const value of values) inc(value, 0);
+  return { inc };
+};
+
+/** Azure's resource provider by the first word of an operation: it is the provider that throttles. */
+const services: Readonly<Record<string, string>> = {
+  actionGroups: 'Microsoft.Insights',
+  scheduledQueryRules: 'Microsoft.Insights',
+  roleAssignments: 'Microsoft.Authorization',
+  managedClusters: 'Microsoft.ContainerService',
+  maintenanceConfigurations: 'Microsoft.ContainerService',
+};
+
+const parts: readonly Action['part'][] = ['ActionGroup', 'AlertRule', 'ReaderAccess'];
+
+const createAzureMetrics = (registry: Registry): Pick<Metrics, 'calledAzure' | 'correctedDrift'> => {
   const calls = new Counter({
     name: 'aks_notifier_azure_requests_total',
-    help: 'Calls to Azure Resource Manager by operation and by ok, HTTP status of the failure, or socket error.',
-    labelNames: ['operation', 'code'],
-    registers,
+    help: 'Calls to Azure Resource Manager by resource provider and operation, and by ok, HTTP status of the failure, socket error, or why nobody could sign in.',
+    labelNames: ['service', 'operation', 'code'],
+    registers: [registry],
   });
   const callSeconds = new Histogram({
     name: 'aks_notifier_azure_request_seconds',
     help: 'Length of time of calls to Azure Resource Manager.',
-    labelNames: ['operation'],
+    labelNames: ['service', 'operation'],
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-    registers,
+    registers: [registry],
   });
-  const waiting = new Gauge({
-    name: 'workqueue_depth',
-    help: 'Current depth of workqueue.',
-    labelNames: ['name', 'controller'],
-    registers,
-  });
-  const results = { done: 'success', after: 'requeue_after', backOff: 'error', threw: 'error', aborted: 'requeue' } as const;
+  const drift = closedCounter(
+    registry,
+    {
+      name: 'aks_notifier_drift_corrected_total',
+      help: 'Things in Azure that somebody had changed or removed and that were put right.',
+      label: 'resource',
+    },
+    parts,
+  );
   return {
-    ran: ({ outcome, milliseconds }) => {
-      runs.inc({ controller, result: results[outcome.kind] });
-      runSeconds.observe({ controller }, milliseconds / 1000);
-    },
     calledAzure: ({ operation, code, seconds }) => {
-      calls.inc({ operation, code });
-      callSeconds.observe({ operation }, seconds);
+      const service = services[operation.split('.')[0] ?? ''] ?? 'other';
+      calls.inc({ service, operation, code });
+      callSeconds.observe({ service, operation }, seconds);
     },
-    scrape: async () => {
-      waiting.set({ name: controller, controller }, depth());
-      return { body: await registry.metrics(), contentType: registry.contentType };
+    correctedDrift: (resource) => drift.inc(resource),
+  };
+};
+
+const eventTypes = ['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK'] as const;
+
+const restartReasons = ['ended', 'expired', 'idle', 'refused', 'malformed', 'unreachable'] as const;
+type RestartReason = (typeof restartReasons)[number];
+
+/** Why a watch has to be opened anew; undefined: it has not, or that was told by another occurrence. */
+const restartReason = (occurrence: Occurrence): RestartReason | undefined => {
+  if (occurrence.kind === 'watchEnded') return 'ended';
+  if (occurrence.kind === 'expired') return 'expired';
+  if (occurrence.kind !== 'failed' || occurrence.during !== 'watch') return undefined;
+  const { status, code } = occurrence.error;
+  // Told just before: the watch had ended, or its version had expired.
+  if (code === 'ShortWatch' || isGone(occurrence.error)) return undefined;
+  if (status !== undefined) return 'refused';
+  if (code === 'IdleTooLong') return 'idle';
+  return code === 'MalformedAnswer' ? 'malformed' : 'unreachable';
+};
+
+const drops: Readonly<Record<EventDrop, true>> = { duplicate: true, overBudget: true, queueFull: true, failed: true, stopped: true };
+
+const createKubeMetrics = (
+  registry: Registry,
+  host: string,
+  clock: Pick<Clock, 'now'>,
+): Pick<Metrics, 'requested' | 'newWatch' | 'droppedEvent'> => {
+  const registers = [registry];
+  const requests = new Counter({
+    name: 'rest_client_requests_total',
+    help: 'Number of HTTP requests, partitioned by status code, method, and host.',
+    labelNames: ['code', 'method', 'host'],
+    registers,
+  });
+  const requestSeconds = new Histogram({
+    name: 'rest_client_request_duration_seconds',
+    help: 'Request latency in seconds. Broken down by verb and host.',
+    labelNames: ['verb', 'host'],
+    buckets: [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60],
+    registers,
+  });
+  const events = closedCounter(
+    registry,
+    { name: 'aks_notifier_watch_events_total', help: 'Events that the watches brought.', label: 'type' },
+    eventTypes,
+  );
+  const restarts = closedCounter(
+    registry,
+    { name: 'aks_notifier_watch_restarts_total', help: 'Watches that had to be opened anew, by reason.', label: 'reason' },
+    restartReasons,
+  );
+  const missed = new Counter({
+    name: 'aks_notifier_missed_by_watch_total',
+    help: 'Changes that only a list brought to light although the watch should have told them. Anything but 0 is a bug.',
+    registers,
+  });
+  const dropped = closedCounter(
+    registry,
+    { name: 'aks_notifier_events_dropped_total', help: 'Kubernetes Events that were not written, by reason.', label: 'reason' },
+    Object.keys(drops) as EventDrop[],
+  );
+  const started = clock.now() / 1000;
+  const lists: number[] = [];
+  registerGauge(
+    registry,
+    {
+      name: 'aks_notifier_last_list_timestamp_seconds',
+      help: 'When all objects were last listed. The start of the program while they never were.',
     },
+    () => Math.min(...(lists.length > 0 ? lists : [started])),
+  );
+  return {
+    requested: ({ method, status, milliseconds }) => {
+      requests.inc({ code: status === undefined ? '<error>' : String(status), method, host });
+      requestSeconds.observe({ verb: method, host }, milliseconds / 1000);
+    },
+    newWatch: () => {
+      const index = lists.push(started) - 1;
+      return (occurrence) => {
+        if (occurrence.kind === 'event') events.inc(occurrence.type);
+        if (occurrence.kind === 'listed') {
+          lists[index] = clock.now() / 1000;
+          missed.inc(occurrence.missed);
+        }
+        const reason = restartReason(occurrence);
+        if (reason) restarts.inc(reason);
+      };
+    },
+    droppedEvent: (why) => dropped.inc(why),
   };
 };

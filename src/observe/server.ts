@@ -1,11 +1,13 @@
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pipeline } from 'node:stream/promises';
 
 /** What a path answers. */
 export interface Page {
   readonly status: number;
   readonly contentType: string;
-  readonly body: string;
+  /** Chunks are asked for no faster than the reader takes them. */
+  readonly body: string | AsyncIterable<string>;
 }
 
 /** A small HTTP server for probes and scrapes. */
@@ -14,6 +16,9 @@ export interface PageServer {
   readonly address: string;
   close(): Promise<void>;
 }
+
+/** A reader who takes nothing for this long is sent away. */
+const idleMilliseconds = 30_000;
 
 const text = (status: number, body: string): Page => ({ status, contentType: 'text/plain; charset=utf-8', body: `${body}\n` });
 
@@ -28,14 +33,20 @@ export const servePages = async (
   address: { readonly host: string; readonly port: number },
   pages: Readonly<Record<string, () => Page | Promise<Page>>>,
 ): Promise<PageServer> => {
-  const server = createServer((request, response) => {
-    const page = pages[request.url?.split('?')[0] ?? ''];
-    Promise.resolve()
+  const answer = async (path: string, response: ServerResponse): Promise<void> => {
+    const page = pages[path];
+    const { status, contentType, body } = await Promise.resolve()
       .then(() => page?.() ?? text(404, 'not found'))
-      .catch(() => text(500, 'failed'))
-      .then(({ status, contentType, body }) => response.writeHead(status, { 'content-type': contentType }).end(body))
-      .catch(() => response.destroy());
+      .catch(() => text(500, 'failed'));
+    response.writeHead(status, { 'content-type': contentType });
+    if (typeof body === 'string') response.end(body);
+    else await pipeline(body, response);
+  };
+  const server = createServer((request, response) => {
+    // Destroyed, so that whoever reads sees that this isn't all.
+    answer(request.url?.split('?')[0] ?? '', response).catch(() => response.destroy());
   });
+  server.setTimeout(idleMilliseconds);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(new Error(`can't listen on ${address.host}:${address.port}: ${error.code ?? error.message}`)),

@@ -1,5 +1,5 @@
-import { get } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { get, type IncomingMessage } from 'node:http';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { probe, servePages, type PageServer } from '../../../src/observe/server.ts';
 
 const servers: PageServer[] = [];
@@ -33,6 +33,57 @@ describe('the server of probes and scrapes', () => {
   it('answers 503 with the reason when something is not well', async () => {
     const server = await serve(anywhere, { '/readyz': () => probe('not listed yet') });
     expect(await ask(server, '/readyz')).toEqual({ status: 503, body: 'not listed yet\n' });
+  });
+
+  it('streams a page, no faster than it is read, and no further', async () => {
+    let made = 0;
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    async function* endless(): AsyncGenerator<string> {
+      try {
+        for (;;) {
+          made += 1;
+          yield 'x'.repeat(64 * 1024);
+        }
+      } finally {
+        resolve();
+      }
+    }
+    async function* short(): AsyncGenerator<string> {
+      yield 'one,';
+      yield 'two';
+    }
+    const server = await serve(anywhere, {
+      '/endless': () => ({ status: 200, contentType: 'text/plain', body: endless() }),
+      '/short': () => ({ status: 200, contentType: 'text/plain', body: short() }),
+    });
+    expect(await ask(server, '/short')).toEqual({ status: 200, body: 'one,two' });
+    const answer = await new Promise<IncomingMessage>((settle, reject) => {
+      get(`http://${server.address}/endless`, settle).on('error', reject);
+    });
+    // Nobody reads: what fits into the buffers on the way is made, and no more.
+    let before = -1;
+    await vi.waitFor(() => {
+      const now = made;
+      const isStill = now === before;
+      before = now;
+      expect(isStill).toBe(true);
+    }, 5000);
+    expect(made).toBeLessThan(1000);
+    answer.destroy();
+    await expect(ended).resolves.toBeUndefined();
+  });
+
+  it('breaks an answer off when the rest of it fails, so that nobody takes it for whole', async () => {
+    async function* failing(): AsyncGenerator<string> {
+      yield 'one';
+      throw new Error('broken');
+    }
+    const server = await serve(anywhere, {
+      '/failing': () => ({ status: 200, contentType: 'text/plain', body: failing() }),
+      '/good': () => probe(undefined),
+    });
+    await expect(fetch(`http://${server.address}/failing`).then((answer) => answer.text())).rejects.toThrow(/terminated|fetch failed/);
+    expect((await ask(server, '/good')).status).toBe(200);
   });
 
   it('answers 500 when a page fails, at once or later, and goes on', async () => {
