@@ -39,10 +39,7 @@ const queueBuckets = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 0.001, 0.01, 0.1, 1, 10, 100
 
 /** A mistake of ours: what in Go would be a panic. Failures of the API server, a lost lease and the end of the run's time are none. */
 const isBug = ({ outcome, deadlineExceeded }: RunReport): boolean =>
-  outcome.kind === 'threw' &&
-  !deadlineExceeded &&
-  !(outcome.error instanceof KubeError) &&
-  !(outcome.error instanceof WriteRefusedError);
+  outcome.kind === 'threw' && !deadlineExceeded && !(outcome.error instanceof KubeError) && !(outcome.error instanceof WriteRefusedError);
 
 /**
  * What controller-runtime says of a controller and client-go of its work queue, under their names, labels, buckets and help texts.
