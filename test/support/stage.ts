@@ -21,7 +21,7 @@ const operatorRoleId = '5e9f7a1c-2b3d-4c4e-8f60-718293a4b5c6';
 const roleBasedAccessControlAdministrator = 'f58310d9-a9f6-439a-9e8d-f62e7b41a168';
 
 /** The id of a cluster in the world's resource group `shop`. */
-const clusterId = (name: string): string =>
+export const clusterId = (name: string): string =>
   `/subscriptions/${subscriptionId}/resourceGroups/shop/providers/Microsoft.ContainerService/managedClusters/${name}`;
 
 /** What the chart's documentation asks to be granted, and not an action more. */
@@ -267,9 +267,9 @@ spec:
 `;
 
 /** The same, as an object for the API. */
-export const minimalObject = (namespace: string, name: string): object => ({
+export const minimalObject = (namespace: string, name: string, cluster = 'prod'): object => ({
   apiVersion: 'aks-notifier.dev/v1alpha1',
   kind: 'MaintenanceNotification',
   metadata: { name, namespace },
-  spec: { clusterResourceId: clusterId('prod'), receivers: { email: [{ address: 'oncall@contoso.com' }] } },
+  spec: { clusterResourceId: clusterId(cluster), receivers: { email: [{ address: 'oncall@contoso.com' }] } },
 });
