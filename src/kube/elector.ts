@@ -58,9 +58,10 @@ const retryJitter = 0.1;
 /** A release that takes longer isn't worth waiting for: the lease ends by itself. */
 const releaseMilliseconds = 2000;
 
-/** A lease as last seen, and when. */
+/** A lease as last seen, and since when it has been like that. */
 interface Observation {
-  readonly lease: Lease;
+  /** Undefined: there was one, and it is gone. */
+  readonly lease: Lease | undefined;
   readonly at: number;
 }
 
@@ -77,7 +78,9 @@ interface Tenure {
  * that showed it; whoever holds it stops writing `renewDeadlineMilliseconds` after it *sent* the last renewal that was answered. No clock is
  * compared with another machine's. Every change is a compare-and-swap on the resource version, so a request that was long on its way does nothing.
  *
- * A leader whose lease somebody deletes makes it anew within a retry period; a follower that has known the lease waits for its old end even so.
+ * A leader whose lease somebody deletes makes it anew within a retry period; a follower that has known the lease waits, from when it first finds
+ * it gone, as long as for one: the last renewal may have been a moment before. Who starts just then, or misses it that a lease is made and
+ * deleted again, doesn't wait: don't delete the lease of a leader that runs.
  */
 export const startElector = ({ leases, identity, times, clock, random, ...options }: ElectorOptions): Elector => {
   const { leaseMilliseconds, renewDeadlineMilliseconds, retryMilliseconds } = times;
@@ -111,8 +114,8 @@ export const startElector = ({ leases, identity, times, clock, random, ...option
     lost.resolve(reason);
   };
 
-  const see = (lease: Lease): void => {
-    if (observation?.lease.metadata.resourceVersion === lease.metadata.resourceVersion) return;
+  const see = (lease: Lease | undefined): void => {
+    if (observation && observation.lease?.metadata.resourceVersion === lease?.metadata.resourceVersion) return;
     observation = { lease, at: clock.monotonic() };
   };
 
@@ -169,9 +172,11 @@ export const startElector = ({ leases, identity, times, clock, random, ...option
 
   /** Whether the lease has no holder, or has stood unchanged for so long that its holder can't be writing any more. */
   const isFree = (): boolean => {
-    if (!observation?.lease.spec?.holderIdentity) return true;
-    const theirs = (observation.lease.spec.leaseDurationSeconds ?? 0) * 1000;
-    return clock.monotonic() - observation.at >= Math.max(leaseMilliseconds, theirs);
+    if (!observation) return true;
+    const { lease, at } = observation;
+    if (lease && !lease.spec?.holderIdentity) return true;
+    const theirs = (lease?.spec?.leaseDurationSeconds ?? 0) * 1000;
+    return clock.monotonic() - at >= Math.max(leaseMilliseconds, theirs);
   };
 
   /** One look: whose is it, and if it can be had, take it or keep it. */
@@ -181,6 +186,7 @@ export const startElector = ({ leases, identity, times, clock, random, ...option
     if (ending.signal.aborted) return;
     hasRead = true;
     if (!lease) {
+      if (observation) see(undefined);
       if (tenure || isFree()) await hold(() => leases.create(specOf(undefined), ending.signal));
       return;
     }
