@@ -53,10 +53,11 @@ const bundle = process.env['AKS_NOTIFIER_BUNDLE'] ?? fileURLToPath(new URL('../.
  * `AKS_NOTIFIER_BUNDLE`, if it is set), so that a build meanwhile changes nothing. Returns how to start one; it resolves when the process
  * serves its metrics.
  */
-export const prepareOperatorProcesses = async ({ controlPlane, emulator, install, kubelet }: Stage): Promise<StartOperatorProcess> => {
-  await install();
+export const prepareOperatorProcesses = async (stage: Stage): Promise<StartOperatorProcess> => {
+  const { controlPlane, emulator } = stage;
+  await stage.install();
   // Its pods only stood for the installation.
-  await kubelet.pause('gracefully');
+  await stage.kubelet.pause('gracefully');
   const { directory } = controlPlane;
   const program = join(directory, 'aks-notifier.mjs');
   await copyFile(bundle, program);
@@ -107,7 +108,7 @@ export const prepareOperatorProcesses = async ({ controlPlane, emulator, install
       name,
       pid: child.pid,
       exited: child.exited,
-      isRunning: child.isRunning,
+      isRunning: () => child.isRunning(),
       log,
       scrape: async () => scrapeOf(await (await fetch(`http://${address}/metrics`)).text()),
       stop: () => child.stop(20_000),
