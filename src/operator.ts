@@ -13,7 +13,7 @@ import { startLeadership, type Leadership } from './leadership.ts';
 import { needsVisit } from './core/needs-visit.ts';
 import type { KubeAccess } from './kube/config.ts';
 import { createEventRecorder } from './kube/event-recorder.ts';
-import { KubeError } from './kube/failure.ts';
+import { isTransient, KubeError } from './kube/failure.ts';
 import { defaultListWatchLimits, type ListWatch, type Occurrence } from './kube/list-watch.ts';
 import { startListWatches } from './kube/list-watches.ts';
 import type { KubeObject } from './kube/object.ts';
@@ -222,6 +222,11 @@ export const startOperator = async (config: Config, access: KubeAccess, log: Log
       if (report.outcome.kind !== 'threw') return;
       const { error } = report.outcome;
       if (error instanceof WriteRefusedError) log.warn({ key: report.key, error: error.message }, 'run broken off');
+      else if (isTransient(error))
+        log.warn(
+          { key: report.key, operation: error.operation, error: error.message, waitMilliseconds: Math.round(report.nextMilliseconds ?? 0) },
+          'run interrupted by the API server; going on by itself',
+        );
       else
         log.error(
           { key: report.key, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
