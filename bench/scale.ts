@@ -132,8 +132,9 @@ try {
     await waitFor(
       'everything to be in place',
       async () => {
-        await sleep(2000);
-        return emulator.resources().alertRules.length >= to && (await listed()).every(isReady);
+        await sleep(3000);
+        const found = await listed();
+        return found.length === to && found.every(isReady);
       },
       longest,
     );
@@ -204,7 +205,11 @@ try {
       controlPlane.request('PATCH', `${path}/${name}`, { body: { spec: { tags: { revision, of: name } } } }),
     );
     const patched = seconds(struck);
-    const isDone = async (): Promise<boolean> => (await listed()).every(isReady);
+    const isDone = async (): Promise<boolean> => {
+      // Looking costs the API server something too.
+      await sleep(500);
+      return (await listed()).every(isReady);
+    };
     await waitFor('every change to be acted on', isDone, longest);
     const done = seconds(struck);
     const { p99, max } = await eventLoopDelay(operator);
