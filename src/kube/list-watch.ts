@@ -2,7 +2,7 @@ import { backOffMilliseconds, spread } from '../runtime/back-off.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { startDeadline } from '../runtime/deadline.ts';
 import { KubeError, errorFromSocket, isGone } from './failure.ts';
-import { isComplete, isNewer, resourcePath } from './object.ts';
+import { isComplete, isNewer, resourcePath, withoutManagedFields } from './object.ts';
 import type { KubeList, KubeObject, Resource } from './object.ts';
 import type { Change, Store } from './store.ts';
 import type { KubeTransport } from './transport.ts';
@@ -199,7 +199,8 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
       pages += 1;
       for (const item of page.items ?? []) {
         // The type is what the API promises, not what a broken server sends.
-        if (isComplete(item ?? {})) objects.push(item);
+        // Page by page, or a list of thousands would hold them all until its end.
+        if (isComplete(item ?? {})) objects.push(withoutManagedFields(item));
         else observe({ kind: 'unparsable', error: new Error('an item of the list has no name, uid or resource version') });
       }
       const next = page.metadata?.continue || undefined;

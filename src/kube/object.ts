@@ -75,3 +75,10 @@ export const resourcePath = ({ group, version, plural }: Resource, namespace?: s
     ...(name === undefined ? [] : [encodeURIComponent(name)]),
     ...(subresource === undefined ? [] : [subresource]),
   ].join('/');
+
+/** managedFields are often larger than the rest of an object, and nobody here reads them. */
+export const withoutManagedFields = <T extends KubeObject>(object: T): T => {
+  if (!('managedFields' in object.metadata)) return object;
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+};

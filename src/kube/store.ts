@@ -1,4 +1,4 @@
-import { isNewer, keyOf } from './object.ts';
+import { isNewer, keyOf, withoutManagedFields } from './object.ts';
 import type { KubeObject } from './object.ts';
 
 /**
@@ -94,10 +94,3 @@ export const createStore = <T extends KubeObject>(): Store<T> => {
 };
 
 const isOlder = (left: KubeObject, right: KubeObject): boolean => isNewer(right.metadata.resourceVersion, left.metadata.resourceVersion);
-
-/** managedFields are often larger than the rest of an object, and nobody here reads them. */
-const withoutManagedFields = <T extends KubeObject>(object: T): T => {
-  if (!('managedFields' in object.metadata)) return object;
-  const { managedFields: _, ...metadata } = object.metadata;
-  return { ...object, metadata };
-};
