@@ -1,9 +1,23 @@
 import type { MaintenanceNotification } from '../api/maintenance-notification.ts';
 import { finalizer, group, manager, plural, version } from '../api/names.ts';
+import { isInvalid, KubeError } from '../kube/failure.ts';
 import { keyOf, resourcePath } from '../kube/object.ts';
 import type { KubeTransport } from '../kube/transport.ts';
 import type { Store } from '../kube/store.ts';
 import type { Objects } from './ports.ts';
+
+/**
+ * Whether a test of a JSON patch failed. The API server (1.36) answers it with 422 and a sentence that names nothing, while a status that
+ * the schema refuses is named: `MaintenanceNotification.aks-notifier.dev "x" is invalid: …`.
+ */
+const isFailedTest = (error: unknown): error is KubeError => isInvalid(error) && !error.message.includes('is invalid');
+
+const conflictOn = ({ metadata: { namespace, name } }: MaintenanceNotification, cause: KubeError): KubeError =>
+  new KubeError(
+    `${namespace}/${name} or its status has been changed by somebody else`,
+    { operation: cause.operation, status: 409, reason: 'Conflict' },
+    { cause },
+  );
 
 /** Our kind, as list-watch and transport name it. */
 export const resource = { group, version, plural } as const;
@@ -48,19 +62,24 @@ export const createObjects = (transport: KubeTransport, store: Store<Maintenance
         signal,
       );
     },
-    writeStatus: async (object, status, signal) => {
-      // The whole status is ours. The test keeps a status from landing on a new object of the same name.
-      const written = await transport.request<MaintenanceNotification>({
-        method: 'PATCH',
-        path: path(object, 'status'),
-        query,
-        contentType: 'application/json-patch+json',
-        body: [
-          { op: 'test', path: '/metadata/uid', value: object.metadata.uid },
-          { op: 'add', path: '/status', value: status },
-        ],
-        signal,
-      });
+    writeStatus: async (object, known, status, signal) => {
+      const tests = [
+        { op: 'test', path: '/metadata/uid', value: object.metadata.uid },
+        ...(known === undefined ? [] : [{ op: 'test', path: '/status', value: known }]),
+      ];
+      const written = await transport
+        .request<MaintenanceNotification>({
+          method: 'PATCH',
+          path: path(object, 'status'),
+          query,
+          contentType: 'application/json-patch+json',
+          // The whole status is ours, so it is replaced. Metadata and spec may change meanwhile: what they ask for comes with the next run.
+          body: [...tests, { op: 'add', path: '/status', value: status }],
+          signal,
+        })
+        .catch((error: unknown) => {
+          throw isFailedTest(error) ? conflictOn(object, error) : error;
+        });
       store.putBack(written);
       return written;
     },

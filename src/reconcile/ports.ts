@@ -12,8 +12,13 @@ export interface Objects {
   get(key: string): MaintenanceNotification | undefined;
   addFinalizer(object: MaintenanceNotification, signal: AbortSignal): Promise<MaintenanceNotification>;
   removeFinalizer(object: MaintenanceNotification, signal: AbortSignal): Promise<void>;
+  /**
+   * Puts `status` in the place of `known`, what the status was when it was last seen. Rejects with a conflict when it has become another
+   * meanwhile, or the object has: a write of a former leader that lands late, or a stale store, must not make us forget what was made.
+   */
   writeStatus(
     object: MaintenanceNotification,
+    known: MaintenanceNotificationStatus | undefined,
     status: MaintenanceNotificationStatus,
     signal: AbortSignal,
   ): Promise<MaintenanceNotification>;

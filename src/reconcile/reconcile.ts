@@ -5,7 +5,7 @@ import { parseDuration } from '../core/duration.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { settle, wasWhole, type Outcome } from '../core/settle.ts';
 import { checkSpec } from '../core/spec-checks.ts';
-import { isConflict, isInvalid, isNotFound, KubeError } from '../kube/failure.ts';
+import { isConflict, isNotFound, KubeError } from '../kube/failure.ts';
 import { spread } from '../runtime/back-off.ts';
 import type { Reconcile, Requeue } from '../runtime/controller.ts';
 import { WriteRefusedError } from '../runtime/write-gate.ts';
@@ -43,8 +43,7 @@ export const createReconcile =
     } catch (thrown) {
       if (thrown instanceof WriteRefusedError) throw thrown;
       // The object was changed or went away under our hands; what is true now comes with the next look.
-      const isAnother = deps.objects.get(key)?.metadata.uid !== object.metadata.uid;
-      if (isConflict(thrown) || isNotFound(thrown) || (isInvalid(thrown) && isAnother)) return lookAgain;
+      if (isConflict(thrown) || isNotFound(thrown)) return lookAgain;
       if (!(thrown instanceof KubeError || signal.aborted || stopping.aborted)) await settleUnexpected(run, thrown).catch(() => undefined);
       throw thrown;
     }

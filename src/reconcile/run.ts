@@ -56,7 +56,7 @@ const versionOf = ({ metadata }: MaintenanceNotification): string => `${metadata
 export const writeStatus = async (run: Run, status: MaintenanceNotificationStatus): Promise<void> => {
   if (isDeepStrictEqual(run.status, status)) return;
   run.beforeWrite();
-  const { status: written } = await run.deps.objects.writeStatus(run.object, status, run.signal);
+  const { status: written } = await run.deps.objects.writeStatus(run.object, run.status, status, run.signal);
   run.status = written;
 };
 

@@ -167,6 +167,39 @@ describe('a lost status', () => {
   });
 });
 
+describe('a status that another process writes during a run', () => {
+  it('is not overwritten: nothing that it lists gets lost', async () => {
+    bench = await startBench();
+    await bench.settle();
+    const late = {
+      kind: 'RoleAssignment',
+      id: `${ruleId().split('/providers/')[0]}/providers/Microsoft.Authorization/roleAssignments/0f2c6f6e-3a54-4a51-9c1e-6d1b5a9c0e11`,
+      state: 'Creating',
+    } as const;
+    bench.bend = (azure) => ({
+      ...azure,
+      alertRules: {
+        ...azure.alertRules,
+        put: (...given) => {
+          bench.api.tamper(key, ({ status, ...object }) => ({
+            ...object,
+            status: { ...status, resources: [...(status?.resources ?? []), late] },
+          }));
+          return azure.alertRules.put(...given);
+        },
+      },
+    });
+    bench.apply(specWith({ alertRule: { severity: 1 } }));
+    expect(await bench.run()).toMatchObject({ kind: 'backOff' });
+    expect(bench.object().status?.resources).toContainEqual(late);
+    // What isn't wanted is taken away by the next run, which has seen the list.
+    bench.bend = straight;
+    await bench.run();
+    expect(condition('Ready')).toMatchObject({ status: 'True' });
+    expect(bench.object().status?.resources).not.toContainEqual(late);
+  });
+});
+
 describe('a deletion that fails', () => {
   it('says of each part what has become of it', async () => {
     bench = await startBench();

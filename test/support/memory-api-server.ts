@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { MaintenanceNotification, MaintenanceNotificationSpec, ObjectMeta } from '../../src/api/maintenance-notification.ts';
 import { KubeError } from '../../src/kube/failure.ts';
 import { keyOf } from '../../src/kube/object.ts';
@@ -82,11 +83,16 @@ export const createMemoryApiServer = (): MemoryApiServer => {
   };
 
   const patchStatus = (key: string, body: unknown): unknown => {
-    const [test, add, ...others] = body as readonly JsonPatchStep[];
+    const steps = body as readonly JsonPatchStep[];
+    const add = steps.at(-1);
     const before = existing(key);
-    if (test?.op !== 'test' || test.path !== '/metadata/uid' || add?.op !== 'add' || add.path !== '/status' || others.length > 0)
-      throw refuse(422, 'Invalid', 'not the patch that this server knows');
-    if (test.value !== before.metadata.uid) throw refuse(422, 'Invalid', 'the server rejected our request due to an error in our request');
+    if (add?.op !== 'add' || add.path !== '/status') throw refuse(422, 'Invalid', 'not the patch that this server knows');
+    for (const { op, path, value } of steps.slice(0, -1)) {
+      const is = { '/metadata/uid': before.metadata.uid, '/status': before.status }[path];
+      // In the words of a real one, which gives no details.
+      if (op !== 'test' || !isDeepStrictEqual(is, value))
+        throw refuse(422, 'Invalid', 'the server rejected our request due to an error in our request');
+    }
     const status = add.value as NonNullable<MaintenanceNotification['status']>;
     const types = (status.conditions ?? []).map(({ type }) => type);
     if (new Set(types).size < types.length) throw refuse(422, 'Invalid', 'status.conditions: Duplicate value');
