@@ -134,7 +134,15 @@ describe('rendering', () => {
 
   it('makes just what is needed', async () => {
     const kinds = (await render(minimal)).map(({ kind }) => kind);
-    expect(kinds.toSorted()).toEqual(['ClusterRole', 'ClusterRoleBinding', 'CustomResourceDefinition', 'Deployment', 'ServiceAccount']);
+    expect(kinds.toSorted()).toEqual([
+      'ClusterRole',
+      'ClusterRoleBinding',
+      'CustomResourceDefinition',
+      'Deployment',
+      'Role',
+      'RoleBinding',
+      'ServiceAccount',
+    ]);
   });
 
   it('takes the CRD from crds/ as it is there', async () => {
