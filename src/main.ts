@@ -45,7 +45,7 @@ const main = async (): Promise<void> => {
     return;
   }
   const { config, access } = read;
-  const log = createLogger({ level: config.logLevel, encoding: 'json' });
+  const log = createLogger({ level: config.logLevel, encoding: config.logEncoding });
   process.on('unhandledRejection', (reason) => {
     log.fatal({ error: reason instanceof Error ? (reason.stack ?? reason.message) : String(reason) }, 'unhandled rejection: this is a bug');
     process.exit(1);
