@@ -42,6 +42,8 @@ export interface OperatorProcessOptions {
   readonly args?: readonly string[];
   /** What NODE_OPTIONS says besides what the chart sets. */
   readonly nodeOptions?: string;
+  /** Variables besides those of the chart, or in their place. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export type StartOperatorProcess = (options: OperatorProcessOptions) => Promise<OperatorProcess>;
@@ -72,7 +74,7 @@ export const prepareOperatorProcesses = async (stage: Stage): Promise<StartOpera
   const token = await controlPlane.serviceAccountToken(operatorNamespace, 'aks-notifier', { expirationSeconds: 7200 });
 
   let count = 0;
-  return async ({ name, kube = controlPlane, args = [], nodeOptions }) => {
+  return async ({ name, kube = controlPlane, args = [], nodeOptions, env = {} }) => {
     count += 1;
     const kubeconfig = join(directory, `kubeconfig-operator-${count}.yaml`);
     await writeFile(kubeconfig, kubeconfigOf(kube, token));
@@ -93,6 +95,7 @@ export const prepareOperatorProcesses = async (stage: Stage): Promise<StartOpera
         // As the chart's Deployment sets them.
         NODE_OPTIONS: `--max-semi-space-size=1${nodeOptions === undefined ? '' : ` ${nodeOptions}`}`,
         MALLOC_ARENA_MAX: '2',
+        ...env,
       },
       cwd: directory,
       logFile,
