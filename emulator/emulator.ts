@@ -30,6 +30,8 @@ export interface EmulatorOptions extends Partial<Settings> {
   readonly port?: number;
   /** The time by which tokens expire and things are dated. Default: the real one. */
   readonly clock?: () => Date;
+  /** Called with every request to Azure once it has arrived, before it is looked at. The answer waits for what it returns. */
+  readonly onArrival?: (incoming: Incoming) => Promise<void> | void;
 }
 
 /** A role assignment, and whether it came from the world or through the handle rather than from a PUT. */
@@ -88,7 +90,7 @@ const marked = (assignment: StoredRoleAssignment): SeededResource => ({ ...roleA
  * good one. Several can run side by side in one process.
  */
 export const startEmulator = async (options: EmulatorOptions): Promise<Emulator> => {
-  const { world, issuerCa, host = '127.0.0.1', port = 0, clock = () => new Date(), ...given } = options;
+  const { world, issuerCa, host = '127.0.0.1', port = 0, clock = () => new Date(), onArrival, ...given } = options;
   const settings: Settings = { ...defaultSettings, ...given };
   const state = createState(asWorld(world));
   const { journal, record } = createJournal(settings.journalLimit);
@@ -149,6 +151,7 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
   const answer = async (incoming: Incoming): Promise<Answer> => {
     const admin = await answerAdmin(incoming, { journal, resources, mintToken, applications: state.applications });
     if (admin !== undefined) return admin;
+    await onArrival?.(incoming);
 
     const signIn = await answerEntra(incoming, entra());
     if (signIn !== undefined) {

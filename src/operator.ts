@@ -54,7 +54,8 @@ const healthLimits = {
 export const startOperator = async (config: Config, access: KubeAccess, log: Logger, version: string): Promise<Operator> => {
   const clock = systemClock;
   const random = Math.random;
-  const userAgent = `${manager}/${version}`;
+  // With the pod's name, so that audit logs and proxies tell the replicas apart.
+  const userAgent = `${manager}/${version} (${config.podName})`;
   const ownNamespace = config.namespace ?? access.namespace ?? 'default';
   const aborting = new AbortController();
   const store = createStore<MaintenanceNotification>();
