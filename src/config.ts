@@ -171,9 +171,11 @@ export const readConfig = (args: readonly string[], environment: Environment): C
     mistakes.push(
       `${named('watch-label-selector')} is "${watchLabelSelector}": write a label selector, such as shard=a or shard in (a, b).`,
     );
-  const isElectionOn = value('enable-leader-election');
-  if (isElectionOn !== 'true' && isElectionOn !== 'false')
-    mistakes.push(`${named('enable-leader-election')} is "${isElectionOn}": write true or false.`);
+  const oneOf = <Word extends string>(name: FlagName, words: readonly [Word, ...Word[]]): Word => {
+    const found = words.find((word) => word === value(name));
+    if (found === undefined) mistakes.push(`${named(name)} is "${value(name)}": write one of ${words.join(', ')}.`);
+    return found ?? words[0];
+  };
   const leaderElection = {
     leaseName: leaseNameOf(watchLabelSelector),
     leaseMilliseconds: duration('leader-election-lease-duration', '1s', '1h'),
@@ -181,13 +183,6 @@ export const readConfig = (args: readonly string[], environment: Environment): C
     retryMilliseconds: duration('leader-election-retry-period', '100ms', '1h'),
   };
   checkElectionTimes(leaderElection, mistakes);
-  const logEncoding = value('log-encoding');
-  if (logEncoding !== 'json' && logEncoding !== 'console')
-    mistakes.push(`${named('log-encoding')} is "${logEncoding}": write json or console.`);
-  const levels = ['trace', 'debug', 'info', 'warn', 'error'];
-  if (!levels.includes(value('log-level')))
-    mistakes.push(`${named('log-level')} is "${value('log-level')}": write one of ${levels.join(', ')}.`);
-
   const config: Config = {
     metricsAddress: address('metrics-addr'),
     healthAddress: address('health-addr'),
@@ -198,9 +193,9 @@ export const readConfig = (args: readonly string[], environment: Environment): C
     concurrency,
     watchNamespaces,
     watchLabelSelector,
-    leaderElection: isElectionOn === 'false' ? undefined : leaderElection,
-    logLevel: value('log-level'),
-    logEncoding: logEncoding === 'console' ? 'console' : 'json',
+    leaderElection: oneOf('enable-leader-election', ['true', 'false']) === 'true' ? leaderElection : undefined,
+    logLevel: oneOf('log-level', ['trace', 'debug', 'info', 'warn', 'error']),
+    logEncoding: oneOf('log-encoding', ['json', 'console']),
     podName: environment['POD_NAME'] || environment['HOSTNAME'] || 'aks-notifier',
     azure: readAzure(environment, mistakes),
   };

@@ -10,8 +10,11 @@ export const startListWatches = <T extends KubeObject>(
     ...options
   }: Omit<ListWatchOptions<T>, 'namespace' | 'observer'> & { readonly newObserver: () => ListWatchOptions<T>['observer'] },
 ): ListWatch => {
-  const all =
-    namespaces.length === 0 ? [startListWatch(options)] : namespaces.map((namespace) => startListWatch({ ...options, namespace }));
+  const start = (namespace?: string): ListWatch => {
+    const observer = newObserver();
+    return startListWatch({ ...options, ...(namespace === undefined ? {} : { namespace }), ...(observer ? { observer } : {}) });
+  };
+  const all = namespaces.length === 0 ? [start()] : namespaces.map((namespace) => start(namespace));
   const together = async (promises: readonly Promise<void>[]): Promise<void> => {
     await Promise.all(promises);
   };

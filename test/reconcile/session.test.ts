@@ -11,6 +11,7 @@ import { createSession, type AzureCall } from '../../src/azure/session.ts';
 import { desiredActionGroup } from '../../src/core/action-group.ts';
 import { ReconcileError } from '../../src/core/failure.ts';
 import type { Azure } from '../../src/reconcile/ports.ts';
+import { WriteRefusedError } from '../../src/runtime/write-gate.ts';
 import { clusterId, minimalSpec, subscriptionId } from '../support/notification.ts';
 
 /** What one request is answered with; undefined: never. */
@@ -19,6 +20,9 @@ type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 let server: Server;
 let answer: Answer;
 let azure: Azure;
+/** What is asked before each write. */
+let beforeWrite: () => () => void;
+let getToken: () => Promise<void>;
 const requests: string[] = [];
 const calls: AzureCall[] = [];
 
@@ -35,7 +39,14 @@ beforeAll(async () => {
   const address = server.address();
   const endpoint = `https://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
   const session = createSession({
-    credential: { getToken: async () => Promise.resolve({ token: 'token', expiresOnTimestamp: Date.now() + 3_600_000 }) },
+    credential: {
+      getToken: async () => {
+        await getToken();
+        // Asked for anew each time.
+        return { token: 'token', expiresOnTimestamp: Date.now() };
+      },
+    },
+    beforeWrite: () => beforeWrite(),
     endpoint,
     audience: 'https://management.azure.com',
     userAgent: 'aks-notifier/test',
@@ -57,6 +68,8 @@ afterAll(async () => {
 beforeEach(() => {
   requests.length = 0;
   calls.length = 0;
+  beforeWrite = () => () => undefined;
+  getToken = () => Promise.resolve();
 });
 
 const json =
@@ -251,5 +264,45 @@ describe('the metrics of calls', () => {
       'actionGroups.delete ok',
       'scheduledQueryRules.get ECONNRESET',
     ]);
+  });
+});
+
+describe.each(everyCall)('%s', (name, call) => {
+  const isWrite = /write|deletion/.test(name);
+
+  it('asks before it is sent if it is a write, behind the sign-in, and tells its end', async () => {
+    const order: string[] = [];
+    getToken = async () => void order.push('signed in');
+    beforeWrite = () => {
+      order.push('asked');
+      return () => void order.push('ended');
+    };
+    answer = (request, response) => {
+      order.push(request.method ?? '');
+      json(503, error('ServerBusy'))(request, response);
+    };
+    await failureOf(call());
+    const method = order.find((each) => each === each.toUpperCase()) ?? '';
+    expect(order.filter((each) => each !== 'signed in')).toEqual(isWrite ? ['asked', method, 'ended'] : [method]);
+    expect(order.lastIndexOf('signed in')).toBeLessThan(order.indexOf(isWrite ? 'asked' : method));
+  });
+
+  it('is not sent if it is a write that may not begin any more when the sign-in has ended', async () => {
+    let mayWrite = true;
+    getToken = async () => {
+      mayWrite = false;
+      return Promise.resolve();
+    };
+    beforeWrite = () => {
+      if (!mayWrite) throw new WriteRefusedError('no lease any more');
+      return () => undefined;
+    };
+    answer = json(503, error('ServerBusy'));
+    const refused = await call().then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(refused).toBeInstanceOf(isWrite ? WriteRefusedError : ReconcileError);
+    expect(requests).toHaveLength(isWrite ? 0 : 1);
   });
 });

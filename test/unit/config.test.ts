@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, help, readConfig, type Config, type Environment } from '../../src/config.ts';
 
@@ -43,7 +44,16 @@ describe('the configuration', () => {
       intervalMilliseconds: 600_000,
       readyGraceMilliseconds: 300_000,
       concurrency: 4,
+      watchNamespaces: [],
+      watchLabelSelector: undefined,
+      leaderElection: {
+        leaseName: 'aks-notifier',
+        leaseMilliseconds: 15_000,
+        renewDeadlineMilliseconds: 10_000,
+        retryMilliseconds: 2000,
+      },
       logLevel: 'info',
+      logEncoding: 'json',
       podName: 'aks-notifier',
       azure: {
         clientId: webhook.AZURE_CLIENT_ID,
@@ -223,5 +233,43 @@ describe('the sign-in to Azure', () => {
       /^https:\/\/\S+ belongs to a cloud whose alert rules can't query Azure Resource Graph, so maintenance can't be announced there\.$/,
     );
     expect(others).toEqual([]);
+  });
+});
+
+describe('selectors and election', () => {
+  it('reads namespaces and a selector, whose lease has a name of its own', () => {
+    const config = read(['--watch-namespaces=blue, green,blue', '--watch-label-selector=shard in (a, b)']);
+    expect(config.watchNamespaces).toEqual(['blue', 'green']);
+    expect(config.watchLabelSelector).toBe('shard in (a, b)');
+    // As `printf 'shard in (a, b)' | sha256sum | cut -c1-10` has it, and Helm's sha256sum.
+    const hash = createHash('sha256').update('shard in (a, b)').digest('hex').slice(0, 10);
+    expect(config.leaderElection?.leaseName).toBe(`aks-notifier-${hash}`);
+  });
+
+  it.each(['a', '!a', 'a=b', 'a==b', 'a!=b', 'a in (b,c)', 'contoso.com/a notin ( b )', 'a=,b', 'a=b, !c, d in (e)'])(
+    'takes %s',
+    (selector) => {
+      expect(read([`--watch-label-selector=${selector}`]).watchLabelSelector).toBe(selector);
+    },
+  );
+
+  it.each(['a=b=c', 'a in b', '=b', 'a,,b', 'a in (b', '(a)', 'a b', 'a=b;c'])('refuses the selector %s', (selector) => {
+    expect(mistakes([`--watch-label-selector=${selector}`])).toEqual([expect.stringContaining('write a label selector')]);
+  });
+
+  it('needs no election where it is turned off', () => {
+    expect(read(['--enable-leader-election=false']).leaderElection).toBeUndefined();
+  });
+
+  it.each([
+    ['--watch-namespaces=Blue', 'names "Blue"'],
+    ['--enable-leader-election=yes', 'write one of true, false'],
+    ['--log-encoding=xml', 'write one of json, console'],
+    ['--leader-election-lease-duration=20500ms', 'whole seconds'],
+    ['--leader-election-renew-deadline=14s', 'nine tenths'],
+    ['--leader-election-retry-period=6s', 'half of --leader-election-renew-deadline'],
+    ['--leader-election-lease-duration=soon', 'write a duration'],
+  ])('says what is wrong with %s', (flag, expected) => {
+    expect(mistakes([flag])).toEqual([expect.stringContaining(expected)]);
   });
 });

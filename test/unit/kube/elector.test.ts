@@ -313,6 +313,13 @@ describe('a leader', () => {
     await clock.advance(5000);
     a.meetAlways(fates.silence);
     answered.resolve(undefined);
+    await clock.advance(0);
+    // Stopped, so that no timer helps: sent 3 s ago.
+    a.beStopped(6999);
+    expect(a.mayWrite()).toBe(true);
+    a.beStopped(1);
+    expect(a.mayWrite()).toBe(false);
+    a.beStopped(-7000);
     await clock.advance(6999);
     expect(a.mayWrite()).toBe(true);
     await clock.advance(1);
@@ -350,6 +357,19 @@ describe('a leader', () => {
     await clock.advance(1);
     expect([a.mayWrite(), a.lostBecause()]).toEqual([true, undefined]);
     expect(spec()?.renewTime).toBe(microTime(start + hour + 2000));
+  });
+
+  it('stays the leader when its wall clock jumps forward during a renewal', async () => {
+    const a = await joinAsLeader();
+    const answered = Promise.withResolvers<undefined>();
+    a.meet((apply) => answered.promise.then(apply));
+    await clock.advance(2500);
+    a.jumpWall(hour);
+    answered.resolve(undefined);
+    await clock.advance(1999);
+    expect([a.mayWrite(), a.lostBecause()]).toEqual([false, undefined]);
+    await clock.advance(1);
+    expect([a.mayWrite(), a.lostBecause()]).toEqual([true, undefined]);
   });
 
   it('is not kept alive by a wall clock that was set back', async () => {
@@ -430,6 +450,19 @@ describe('a follower', () => {
     expect([a.hasRead(), a.mayWrite()]).toEqual([true, true]);
   });
 
+  it("doesn't lead by an answer that it finds after its deadline, only by the next", async () => {
+    const a = join('a');
+    const answered = Promise.withResolvers<undefined>();
+    a.meet(undefined, (apply) => answered.promise.then(apply));
+    await clock.advance(1);
+    a.beStopped(10_000);
+    answered.resolve(undefined);
+    await clock.advance(1998);
+    expect([holder(), a.mayWrite(), a.isElected()]).toEqual(['a', false, false]);
+    await clock.advance(2);
+    expect([a.mayWrite(), a.isElected(), a.lostBecause()]).toEqual([true, true, undefined]);
+  });
+
   it('finds out that it holds the lease when the answer to its creation was lost', async () => {
     const a = join('a');
     a.meet(undefined, fates.answerLost);
@@ -474,6 +507,28 @@ describe('release', () => {
     await clock.advance(100);
     await a.release();
     expect([holder() ?? '', a.mayWrite(), a.isElected(), clock.pendingTimers()]).toEqual(['', false, false, 0]);
+  });
+
+  it('waits for a renewal that can no longer be called back, and is no leader by its answer', async () => {
+    const a = await joinAsLeader();
+    const answered = Promise.withResolvers<undefined>();
+    a.meet((apply) => answered.promise.then(apply));
+    await clock.advance(2000);
+    const releasing = a.release();
+    await clock.advance(100);
+    expect(a.requests.length).toBe(3);
+    answered.resolve(undefined);
+    await releasing;
+    expect([holder(), a.mayWrite(), clock.pendingTimers()]).toEqual(['', false, 0]);
+  });
+
+  it('after a loss to another sends nothing', async () => {
+    const a = await joinAsLeader();
+    store.change(store.read()!, { holderIdentity: 'thief' });
+    await clock.advance(2000);
+    const sent = a.requests.length;
+    await a.release();
+    expect([a.requests.length, holder()]).toEqual([sent, 'thief']);
   });
 
   it('by a follower writes nothing', async () => {

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect, createServer as createTcpServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -8,6 +8,7 @@ import type { Credentials } from '../../../src/kube/credentials.ts';
 import { KubeError } from '../../../src/kube/failure.ts';
 import { createTransport } from '../../../src/kube/transport.ts';
 import type { KubeTransport, RequestReport } from '../../../src/kube/transport.ts';
+import { WriteRefusedError } from '../../../src/runtime/write-gate.ts';
 import { faults, startFakeApiServer } from '../../support/fake-api-server.ts';
 import type { FakeApiServer } from '../../support/fake-api-server.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
@@ -484,5 +485,62 @@ describe('a stream', () => {
     await transport.close();
     expect((await pending).status).toBeUndefined();
     await waitFor('no socket', () => server.connections().open === 0);
+  });
+});
+
+describe('a write', () => {
+  const post = (through: KubeTransport, signal = never): Promise<unknown> =>
+    through.request({ method: 'POST', path: '/x', body: {}, signal, timeoutSeconds: 5 });
+
+  it('asks when it is about to be sent, and tells when it has ended; a read does not ask', async () => {
+    const order: string[] = [];
+    const asking = createTransport(server.access, {
+      beforeWrite: () => {
+        order.push(`begin, ${server.requests.length} sent`);
+        return () => order.push(`end, ${server.requests.length} sent`);
+      },
+    });
+    await asking.request({ method: 'GET', path: '/x', signal: never });
+    expect(order).toEqual([]);
+    await post(asking);
+    expect(order).toEqual(['begin, 1 sent', 'end, 2 sent']);
+    server.fail('other', faults.status(500));
+    await expect(post(asking)).rejects.toMatchObject({ status: 500 });
+    expect(order.slice(2)).toEqual(['begin, 2 sent', 'end, 3 sent']);
+    await asking.close();
+  });
+
+  it('that is refused is never sent, and says why', async () => {
+    const refusing = createTransport(server.access, {
+      beforeWrite: () => {
+        throw new WriteRefusedError('no lease');
+      },
+    });
+    await expect(post(refusing)).rejects.toEqual(new WriteRefusedError('no lease'));
+    await refusing.request({ method: 'GET', path: '/x', signal: never });
+    expect(server.requests.map(({ method }) => method)).toEqual(['GET']);
+    await refusing.close();
+  });
+
+  it('that had to wait for a socket asks after the wait', async () => {
+    let mayWrite = true;
+    const asking = createTransport(server.access, {
+      connections: 1,
+      beforeWrite: () => {
+        if (!mayWrite) throw new WriteRefusedError('no lease any more');
+        return () => undefined;
+      },
+    });
+    const held = Promise.withResolvers<ServerResponse>();
+    server.fail('other', (_, response) => held.resolve(response));
+    const first = asking.request({ method: 'GET', path: '/first', signal: never });
+    const response = await held.promise;
+    const second = post(asking);
+    mayWrite = false;
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    await first;
+    await expect(second).rejects.toThrow('no lease any more');
+    expect(server.requests.map(({ method }) => method)).toEqual(['GET']);
+    await asking.close();
   });
 });

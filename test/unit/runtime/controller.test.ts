@@ -299,6 +299,20 @@ describe('stop', () => {
     expect(clock.pendingTimers()).toBe(0);
   });
 
+  it('breaks off what is not worth waiting for, as soon as nothing else is under way', async () => {
+    const { clock, controller, reports } = rig((_, signal) => untilAborted(signal));
+    controller.add('a');
+    await clock.advance(0);
+    const worthWaiting = Promise.withResolvers<void>();
+    const stopped = controller.stop(10_000, worthWaiting.promise);
+    await clock.advance(3000);
+    expect(reports).toEqual([]);
+    worthWaiting.resolve();
+    expect(await stopped).toEqual([]);
+    expect(reports).toMatchObject([{ outcome: { kind: 'aborted' } }]);
+    expect(clock.pendingTimers()).toBe(0);
+  });
+
   it('resolves even if a run heeds no signal, and names it', async () => {
     const { clock, controller } = rig(() => new Promise(() => undefined));
     controller.add('a');
