@@ -57,6 +57,7 @@ export const startLeadership = ({ access, election, namespace, log, clock, ...op
   let isElected = false;
   /** Whether it has ever been known who leads. */
   let isSettled = false;
+  let toldAt = 0;
   let trouble = `the lease ${lease} has not been read yet`;
   const elector = startElector({
     // A third of the deadline: one request that gets no answer leaves time for another on a new connection.
@@ -83,8 +84,11 @@ export const startLeadership = ({ access, election, namespace, log, clock, ...op
           break;
         case 'failed': {
           const said = sentence('lease', occurrence.error);
-          // Said once, not every two seconds.
-          if (said !== trouble) log.warn({ lease, error: said }, 'could not look at the lease; going on');
+          // Said once a minute, not every two seconds.
+          if (said !== trouble || clock.monotonic() - toldAt >= 60_000) {
+            log.warn({ lease, error: said }, 'could not look at the lease; going on');
+            toldAt = clock.monotonic();
+          }
           trouble = said;
           break;
         }

@@ -41,8 +41,6 @@ export interface ElectorOptions {
 export interface Elector {
   /** Resolves after the first look at the lease, whatever came of it. */
   readonly looked: Promise<void>;
-  /** Whether the lease could ever be read: what keeps it from that is a missing right or an API server that isn't there. */
-  readonly hasRead: () => boolean;
   /** Resolves when this one has become the leader. */
   readonly elected: Promise<void>;
   /** Resolves, with the reason, when this one was the leader and isn't any more. It never becomes one again: end the process. */
@@ -91,7 +89,6 @@ export const startElector = ({ leases, identity, times, clock, random, ...option
   let observation: Observation | undefined;
   let tenure: Tenure | undefined;
   let expiry: Timer | undefined;
-  let hasRead = false;
   let follows: string | undefined;
   /** A write of ours was sent and nothing says that it was refused: the lease may be ours. */
   let mayHold = false;
@@ -184,7 +181,6 @@ export const startElector = ({ leases, identity, times, clock, random, ...option
     if (await hasRenewed()) return;
     const lease = await leases.get(ending.signal);
     if (ending.signal.aborted) return;
-    hasRead = true;
     if (!lease) {
       if (observation) see(undefined);
       if (tenure || isFree()) await hold(() => leases.create(specOf(undefined), ending.signal));
@@ -236,7 +232,6 @@ export const startElector = ({ leases, identity, times, clock, random, ...option
 
   return {
     looked: looked.promise,
-    hasRead: () => hasRead,
     elected: elected.promise,
     lost: lost.promise,
     mayWrite: () => tenure !== undefined && age(tenure) < renewDeadlineMilliseconds,
