@@ -8,7 +8,7 @@ import type { Mistakes, Outcome, Scenario, SimulatedFault } from '../../support/
 const times: ElectionTimes = { leaseMilliseconds: 15_000, renewDeadlineMilliseconds: 10_000, retryMilliseconds: 2000 };
 
 /** More runs than usual, to search for longer: `ELECTION_RUNS=20000`. */
-const runs = Number(process.env['ELECTION_RUNS'] ?? 250);
+const runs = Number(process.env['ELECTION_RUNS'] ?? 200);
 
 /**
  * What the margin covers: a holder stops `renewDeadline / its rate` after it sent its last renewal, a follower takes the lease no earlier
