@@ -105,7 +105,10 @@ const holds = async (arbitrary: fc.Arbitrary<Scenario>): Promise<Totals> => {
 /** Leaders change, and requests are done after their time: otherwise nothing was checked. */
 const isEnough = ({ leaders, late }: Totals): boolean => leaders > 1.2 * runs && late > runs / 2;
 
-/** Searches until two leaders at once are found: it takes 2 to 400 runs, so that not finding them in 3000 isn't chance. */
+/**
+ * Searches until two leaders at once are found. With this seed it takes 17 to 254 runs; with others up to some thousand for the tenure that
+ * counts from the answer, and a search that fails by chance would tell nothing about a change.
+ */
 const findsOverlap = async (
   arbitrary: fc.Arbitrary<Scenario>,
   withTimes: ElectionTimes,
@@ -116,7 +119,7 @@ const findsOverlap = async (
     ({ overlaps: found } = await simulateElection(scenario, withTimes, watched, mistakes));
     return found.length === 0;
   });
-  await fc.check(property, { numRuns: 3000, endOnFailure: true });
+  await fc.check(property, { numRuns: 3000, endOnFailure: true, seed: 1 });
   return found;
 };
 
