@@ -23,7 +23,7 @@ export type ElectionOccurrence =
   /** Somebody else leads; told once for each leader. */
   | { readonly kind: 'following'; readonly leader: string }
   /** A look at the lease failed; the next comes after the retry period. */
-  | { readonly kind: 'failed'; readonly error: KubeError }
+  | { readonly kind: 'failed'; readonly error: Error }
   | { readonly kind: 'released' };
 
 export interface ElectorOptions {
@@ -206,7 +206,8 @@ export const startElector = ({ leases, identity, times, clock, random, ...option
       } catch (error) {
         // Another one was quicker: no trouble, the next look shows who.
         const isRace = isConflict(error) || isAlreadyExists(error) || isNotFound(error);
-        if (error instanceof KubeError && !isRace && !ending.signal.aborted) observe({ kind: 'failed', error });
+        if (!isRace && !ending.signal.aborted)
+          observe({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) });
       }
       looked.resolve();
       await clock.sleep(retryMilliseconds * (1 - retryJitter * random()), ending.signal).catch(() => undefined);
