@@ -237,11 +237,11 @@ const actions = (stage: Stage, calls: readonly AzureCall[]): Omit<HandoverStage,
     const ending = new AbortController();
     const work = async (): Promise<void> => {
       for (let turn = 0; !ending.signal.aborted; turn += 1) {
-        const before = (await stage.notification('default', busy[turn % busy.length] ?? ''))?.metadata.generation ?? 0;
-        await setSeverity(busy[turn % busy.length] ?? '', (turn + Math.floor(turn / busy.length)) % 5);
+        const name = busy[turn % busy.length] ?? '';
+        const before = (await stage.notification('default', name))?.metadata.generation ?? 0;
+        await setSeverity(name, Math.floor(turn / busy.length) % 5);
         // Not faster than an operator at work follows, and not slower than one that isn't there allows.
-        const object = busy[turn % busy.length] ?? '';
-        await waitFor('the change to be followed', async () => isFollowed(await stage.notification('default', object), before), 300).catch(
+        await waitFor('the change to be followed', async () => isFollowed(await stage.notification('default', name), before), 300).catch(
           () => undefined,
         );
       }
