@@ -10,7 +10,7 @@ installed := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install tools build check test demo emulator bench clean
+.PHONY: help install tools build check test demo emulator bench soak clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -24,7 +24,7 @@ $(installed): package.json package-lock.json
 	@PATH="$$OUTER_PATH" npm ci --loglevel=error
 	@touch $@
 
-tools: install ## build etcd, kube-apiserver, kubectl and helm, the first time only; KUBEBUILDER_ASSETS saves the first three
+tools: install ## build etcd, kube-apiserver, kubectl, helm and promlint, the first time only; KUBEBUILDER_ASSETS saves the first three
 	@node tools/provide.ts
 
 build: install ## bundle the program into dist/aks-notifier.mjs
@@ -44,6 +44,9 @@ emulator: install ## run the Azure emulator alone
 
 bench: install tools ## measure; not part of the tests
 	npm run bench
+
+soak: install tools ## faults at random for half an hour; not part of the tests
+	npm run soak
 
 clean: ## remove what was built in this tree; the tools in the cache stay
 	rm -rf dist coverage
