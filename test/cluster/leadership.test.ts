@@ -194,9 +194,8 @@ describe("with the chart's own times", () => {
     expect(next.tenure.since - releasedAt).toBeLessThan(handoverMilliseconds);
     expect(await handovers.exitCode(pod, restarts)).toBe(0);
     await changed;
-    expect(next.tenure.pod).not.toBe(tenure.pod);
-    // The one that was held had arrived by then.
-    const late = (await handovers.writes(at)).filter((write) => write.pod === tenure.pod && write.at > at);
+    // The one that was held had arrived by then. The next leader may be the same pod's next process.
+    const late = (await handovers.writes(at)).filter((write) => write.at > at && write.at < next.tenure.since);
     expect(late).toEqual([]);
   });
 });
