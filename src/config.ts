@@ -211,6 +211,7 @@ const leaseNameOf = (selector: string | undefined): string =>
 
 const readNamespaces = (text: string, name: string, mistakes: string[]): readonly string[] => {
   const namespaces = [...new Set(text.split(',').map((each) => each.trim()))].filter((each) => each !== '');
+  if (namespaces.length === 0 && text !== '') mistakes.push(`${name} is "${text}", which names no namespace: leave it out to watch all.`);
   for (const each of namespaces)
     if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(each))
       mistakes.push(`${name} names "${each}", which can't be a namespace: write names separated by commas.`);
@@ -236,8 +237,8 @@ const checkElectionTimes = (times: LeaderElectionConfig, mistakes: string[]): vo
 /** Of the lease duration. */
 const longestRenewal = 0.9;
 
-const label = '[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?';
-const labelKey = `(${label}/)?${label}`;
+const label = '[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?';
+const labelKey = `([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?${label}`;
 const labelValue = `(${label})?`;
 const requirement = [
   `!?\\s*${labelKey}`,

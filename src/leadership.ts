@@ -57,7 +57,7 @@ export const startLeadership = ({ access, election, namespace, log, clock, ...op
   let isElected = false;
   /** Whether it has ever been known who leads. */
   let isSettled = false;
-  let toldAt = 0;
+  let toldAt = -Infinity;
   let trouble = `the lease ${lease} has not been read yet`;
   const elector = startElector({
     // A third of the deadline: one request that gets no answer leaves time for another on a new connection.
@@ -85,7 +85,7 @@ export const startLeadership = ({ access, election, namespace, log, clock, ...op
         case 'failed': {
           const said = sentence('lease', occurrence.error);
           // Said once a minute, not every two seconds.
-          if (said !== trouble || clock.monotonic() - toldAt >= 60_000) {
+          if (clock.monotonic() - toldAt >= 60_000) {
             log.warn({ lease, error: said }, 'could not look at the lease; going on');
             toldAt = clock.monotonic();
           }

@@ -53,14 +53,15 @@ const main = async (): Promise<void> => {
 
   // As PID 1 Node ignores signals that nothing listens to, so the handlers stand before anything else is started.
   let stopping = false;
-  const { promise: started, resolve: hasStarted } = Promise.withResolvers<Operator>();
+  const ending = new AbortController();
+  const { promise: started, resolve: hasStarted } = Promise.withResolvers<Operator | undefined>();
   const stop = (signal: string): void => {
     if (stopping) return;
     stopping = true;
     log.info({ signal }, 'stopping');
     setTimeout(() => process.exit(1), hardStopMilliseconds).unref();
-    // Before the start is complete nothing has been written anywhere.
-    Promise.race([started, Promise.resolve(undefined)])
+    ending.abort(new Error('stopping'));
+    started
       .then((operator) => operator?.stop(drainMilliseconds))
       .then(
         () => process.exit(0),
@@ -73,7 +74,14 @@ const main = async (): Promise<void> => {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 
-  const operator = await startOperator(config, access, log, version);
+  let operator: Operator;
+  try {
+    operator = await startOperator(config, access, { log, version, stopping: ending.signal });
+  } catch (error) {
+    if (!ending.signal.aborted) throw error;
+    hasStarted(undefined);
+    return;
+  }
   hasStarted(operator);
   const reason = await operator.lost;
   // At once: from now on another process may be at work on the same things.

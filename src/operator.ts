@@ -14,9 +14,9 @@ import { needsVisit } from './core/needs-visit.ts';
 import type { KubeAccess } from './kube/config.ts';
 import { createEventRecorder } from './kube/event-recorder.ts';
 import { isTransient, KubeError } from './kube/failure.ts';
-import { defaultListWatchLimits, type ListWatch, type Occurrence } from './kube/list-watch.ts';
-import { startListWatches } from './kube/list-watches.ts';
-import type { KubeObject } from './kube/object.ts';
+import { defaultListWatchLimits, type Occurrence } from './kube/list-watch.ts';
+import { startListWatches, type ListWatches } from './kube/list-watches.ts';
+import { isComplete, keyOf, type KubeObject } from './kube/object.ts';
 import { createStore } from './kube/store.ts';
 import { createTransport, type KubeTransport } from './kube/transport.ts';
 import { createMetrics } from './observe/metrics.ts';
@@ -40,8 +40,24 @@ export interface Operator {
   stop(drainMilliseconds: number): Promise<void>;
 }
 
+interface OperatorOptions {
+  readonly log: Logger;
+  readonly version: string;
+  /** Aborts when the process is to end: a start that is under way is given up, and what it holds is given back. */
+  readonly stopping: AbortSignal;
+}
+
+/** Resolves when the signal aborts. */
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
 /** More than any sequence of calls to a healthy Azure takes. */
 const runDeadlineMilliseconds = 5 * 60_000;
+/** How long a new leader waits for a list of its own. */
+const refreshMilliseconds = 30_000;
 const healthLimits = {
   silentMilliseconds: 3 * defaultListWatchLimits.relistMilliseconds,
   runMilliseconds: runDeadlineMilliseconds + 60_000,
@@ -49,18 +65,17 @@ const healthLimits = {
 
 /**
  * Builds everything and starts it: servers for probes and metrics first, then the election, then the watch, then the workers.
- * @throws Error when an address can't be listened on
+ * @throws Error when an address can't be listened on; the signal's reason when it is stopped before it has started
  */
-export const startOperator = async (config: Config, access: KubeAccess, log: Logger, version: string): Promise<Operator> => {
+export const startOperator = async (config: Config, access: KubeAccess, { log, version, stopping }: OperatorOptions): Promise<Operator> => {
   const clock = systemClock;
   const random = Math.random;
   // With the pod's name, so that audit logs and proxies tell the replicas apart.
   const userAgent = `${manager}/${version} (${config.podName})`;
   const ownNamespace = config.namespace ?? access.namespace ?? 'default';
-  const aborting = new AbortController();
   const store = createStore<MaintenanceNotification>();
   // Later parts are needed by name before they are there: the probes answer from the start, and watch and controller feed each other.
-  const late: { controller?: Controller; watch?: ListWatch; leadership?: Leadership } = {};
+  const late: { controller?: Controller; watch?: ListWatches; leadership?: Leadership } = {};
   const isLeading = (): boolean => late.leadership?.isElected() ?? false;
   const metrics = createMetrics({
     version,
@@ -80,7 +95,7 @@ export const startOperator = async (config: Config, access: KubeAccess, log: Log
   /** What the first list waits for, or the last it failed for. */
   let waitingFor: string | undefined = 'the UID of the namespace kube-system has not been read yet';
   const facts = (): HealthFacts => ({
-    isStopping: aborting.signal.aborted,
+    isStopping: stopping.aborted,
     waitingFor: late.leadership?.trouble() ?? waitingFor,
     silentMilliseconds: late.watch?.silentMilliseconds() ?? clock.monotonic() - started,
     running: late.controller?.running() ?? new Map(),
@@ -113,7 +128,7 @@ export const startOperator = async (config: Config, access: KubeAccess, log: Log
       transport,
       clock,
       log,
-      signal: aborting.signal,
+      signal: stopping,
       onTrouble: (trouble) => {
         waitingFor = trouble;
       },
@@ -132,7 +147,11 @@ export const startOperator = async (config: Config, access: KubeAccess, log: Log
   });
   late.leadership = leadership;
   // The first look comes before the first list: who leads from the start then needn't list twice.
-  await leadership.looked;
+  await Promise.race([leadership.looked, aborted(stopping)]);
+  if (stopping.aborted) {
+    await leadership.release();
+    stopping.throwIfAborted();
+  }
   const leadsFromTheStart = leadership.isElected();
 
   const recorder = createEventRecorder({
@@ -196,6 +215,8 @@ export const startOperator = async (config: Config, access: KubeAccess, log: Log
     random,
     onChange: (change) => {
       if (change.kind === 'deleted') metrics.removed(change.key);
+      // A standby only looks; when it is elected it takes up all that there is.
+      if (!leadership.isElected()) return;
       if (change.kind !== 'updated' || needsVisit(change.previous, change.object)) late.controller?.add(change.key);
     },
     newObserver: () => {
@@ -208,6 +229,13 @@ export const startOperator = async (config: Config, access: KubeAccess, log: Log
     },
   });
   late.watch = watch;
+  /** Waits until what the store knows isn't older than the last writes of a former leader, and puts all of it on the queue. */
+  const takeUp = async (): Promise<void> => {
+    await watch.anySynced;
+    // Without a list for so long what the watch told has to do: a status that is made from an old one is refused.
+    if (!leadsFromTheStart) await Promise.race([watch.refresh(), clock.sleep(refreshMilliseconds, stopping)]);
+    for (const object of store.list()) late.controller?.add(keyOf(object));
+  };
   const controller = startController({
     name: 'maintenancenotification',
     reconcile,
@@ -217,7 +245,7 @@ export const startOperator = async (config: Config, access: KubeAccess, log: Log
     runDeadlineMilliseconds,
     onAdd: metrics.added,
     // What the store knows may be older than the last writes of the former leader.
-    startAfter: leadsFromTheStart ? watch.synced : leadership.elected.then(() => watch.refresh()),
+    startAfter: leadership.elected.then(() => takeUp()),
     onRun: (report) => {
       metrics.ran(report);
       if (report.outcome.kind !== 'threw') return;
@@ -244,7 +272,6 @@ export const startOperator = async (config: Config, access: KubeAccess, log: Log
   return {
     lost: leadership.lost,
     stop: async (drainMilliseconds) => {
-      aborting.abort();
       const written = gate.close('the operator is stopping');
       const unfinished = await controller.stop(drainMilliseconds, written);
       if (unfinished.length > 0) log.warn({ keys: unfinished }, 'stopped before these runs had ended; the next start takes them up again');
@@ -267,8 +294,10 @@ interface UidOptions {
 const uidOfKubeSystem = async ({ transport, clock, log, signal, onTrouble }: UidOptions): Promise<string> => {
   for (let failures = 1; ; failures += 1) {
     try {
-      const kubeSystem = await transport.request<KubeObject>({ method: 'GET', path: '/api/v1/namespaces/kube-system', signal });
-      return kubeSystem.metadata.uid;
+      const path = '/api/v1/namespaces/kube-system';
+      const kubeSystem = await transport.request<KubeObject | undefined>({ method: 'GET', path, signal });
+      if (kubeSystem && isComplete(kubeSystem)) return kubeSystem.metadata.uid;
+      throw new KubeError('the answer is no namespace', { operation: `GET ${path}`, code: 'MalformedAnswer' });
     } catch (error) {
       if (signal.aborted || !(error instanceof KubeError)) throw error;
       const said = sentence('uid', error);

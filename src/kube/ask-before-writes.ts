@@ -13,6 +13,8 @@ export const askBeforeWrites =
     let end = (): void => undefined;
     return dispatch(options, {
       onRequestStart: (controller, context) => {
+        // Asked again if undici begins again on another socket.
+        end();
         end = begin();
         handler.onRequestStart?.(controller, context);
       },

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../runtime/clock.ts';
 import { startDeadline } from '../runtime/deadline.ts';
 import { KubeError, isAlreadyExists, isConflict, isNotFound } from './failure.ts';
-import { microTime } from './lease.ts';
+import { malformed, microTime } from './lease.ts';
 import type { Lease, LeaseClient, LeaseSpec } from './lease.ts';
 
 /** How long things take; client-go's numbers are 15 s, 10 s and 2 s. */
@@ -129,6 +129,8 @@ export const startElector = ({ leases, identity, times, clock, random, ...option
       throw error;
     }
     if (ending.signal.aborted) return;
+    // Whatever stands in between and says 200 has renewed nothing.
+    if (lease.spec?.holderIdentity !== identity) throw malformed('does not name this holder');
     see(lease);
     const left = renewDeadlineMilliseconds - age(sent);
     if (left <= 0) return;

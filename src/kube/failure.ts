@@ -73,12 +73,14 @@ export const errorFromSocket = (operation: string, error: unknown): KubeError =>
 
 const isStatus = (body: unknown): body is Status => typeof body === 'object' && body !== null && 'kind' in body && body.kind === 'Status';
 
+/** A page of something in between may ask for a day, and a date may come from a clock that is wrong: nobody is blind for longer than this. */
+const longestRetryAfterSeconds = 300;
+
 const secondsOf = (retryAfter: string | undefined): number | undefined => {
   if (retryAfter === undefined) return undefined;
-  const seconds = Number(retryAfter);
-  if (Number.isFinite(seconds)) return Math.max(seconds, 0);
-  const date = Date.parse(retryAfter);
-  return Number.isNaN(date) ? undefined : Math.max((date - Date.now()) / 1000, 0);
+  const number = Number(retryAfter);
+  const seconds = Number.isFinite(number) ? number : (Date.parse(retryAfter) - Date.now()) / 1000;
+  return Number.isNaN(seconds) ? undefined : Math.min(Math.max(seconds, 0), longestRetryAfterSeconds);
 };
 
 // undici wraps what the socket said: look through the causes, the innermost code is the telling one.

@@ -1,5 +1,5 @@
-import { isNotFound } from './failure.ts';
-import { resourcePath } from './object.ts';
+import { isNotFound, KubeError } from './failure.ts';
+import { isComplete, resourcePath } from './object.ts';
 import type { KubeObject } from './object.ts';
 import type { KubeTransport } from './transport.ts';
 
@@ -44,24 +44,43 @@ export const createLeaseClient = ({ transport, namespace, name, timeoutSeconds }
   return {
     get: async (signal) => {
       try {
-        return await transport.request<Lease>({ method: 'GET', path, timeoutSeconds, signal });
+        return checked(await transport.request<Lease | undefined>({ method: 'GET', path, timeoutSeconds, signal }));
       } catch (error) {
         if (isNotFound(error)) return undefined;
         throw error;
       }
     },
-    create: (spec, signal) =>
-      transport.request<Lease>({
-        method: 'POST',
-        path: resourcePath(leases, namespace),
-        body: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace }, spec },
-        timeoutSeconds,
-        signal,
-      }),
+    create: async (spec, signal) =>
+      checked(
+        await transport.request<Lease | undefined>({
+          method: 'POST',
+          path: resourcePath(leases, namespace),
+          body: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace }, spec },
+          timeoutSeconds,
+          signal,
+        }),
+      ),
     // A patch, so that what others keep in the lease survives; its version makes it a compare-and-swap.
-    change: ({ metadata: { uid, resourceVersion } }, spec, signal) =>
-      transport.request<Lease>({ method: 'PATCH', path, body: { metadata: { uid, resourceVersion }, spec }, timeoutSeconds, signal }),
+    change: async ({ metadata: { uid, resourceVersion } }, spec, signal) =>
+      checked(
+        await transport.request<Lease | undefined>({
+          method: 'PATCH',
+          path,
+          body: { metadata: { uid, resourceVersion }, spec },
+          timeoutSeconds,
+          signal,
+        }),
+      ),
   };
+};
+
+/** An answer that isn't a Lease of ours. */
+export const malformed = (what: string): KubeError =>
+  new KubeError(`the answer for the lease ${what}`, { operation: 'LEASE', code: 'MalformedAnswer' });
+
+const checked = (lease: Lease | undefined): Lease => {
+  if (!lease || !isComplete(lease)) throw malformed('is no lease');
+  return lease;
 };
 
 /** Wall time in milliseconds as the API's MicroTime: `2026-11-23T10:00:00.123000Z`. */

@@ -321,6 +321,8 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
 
   const waitAfter = async (during: 'list' | 'watch', thrown: unknown): Promise<void> => {
     const error = thrown instanceof KubeError ? thrown : errorFromSocket(`${during.toUpperCase()} ${path}`, thrown);
+    // A refusal is an answer too: a new process would get the same.
+    if (error.status !== undefined) alive();
     const count = countFailure();
     const { backOffBaseMilliseconds: baseMilliseconds, backOffCapMilliseconds: capMilliseconds } = limits;
     const backOff = backOffMilliseconds({ baseMilliseconds, capMilliseconds, jitter: backOffJitter }, count, random());

@@ -2,6 +2,11 @@ import type { KubeObject } from './object.ts';
 import { startListWatch } from './list-watch.ts';
 import type { ListWatch, ListWatchOptions } from './list-watch.ts';
 
+export interface ListWatches extends ListWatch {
+  /** Resolves after the first complete list of any: what can be seen is worked on, though a namespace may be refused. */
+  readonly anySynced: Promise<void>;
+}
+
 /** One list-watch for each namespace, or one for all when none is named; into one store, and seen from outside as one. */
 export const startListWatches = <T extends KubeObject>(
   namespaces: readonly string[],
@@ -9,7 +14,7 @@ export const startListWatches = <T extends KubeObject>(
     newObserver,
     ...options
   }: Omit<ListWatchOptions<T>, 'namespace' | 'observer'> & { readonly newObserver: () => ListWatchOptions<T>['observer'] },
-): ListWatch => {
+): ListWatches => {
   const start = (namespace?: string): ListWatch => {
     const observer = newObserver();
     return startListWatch({ ...options, ...(namespace === undefined ? {} : { namespace }), ...(observer ? { observer } : {}) });
@@ -19,6 +24,7 @@ export const startListWatches = <T extends KubeObject>(
     await Promise.all(promises);
   };
   return {
+    anySynced: Promise.race(all.map(({ synced }) => synced)),
     synced: together(all.map(({ synced }) => synced)),
     hasSynced: () => all.every(({ hasSynced }) => hasSynced()),
     // One that is silent is enough to be blind.

@@ -10,7 +10,8 @@ import type { Objects } from './ports.ts';
  * Whether a test of a JSON patch failed. The API server (1.36) answers it with 422 and a sentence that names nothing, while a status that
  * the schema refuses is named: `MaintenanceNotification.aks-notifier.dev "x" is invalid: …`.
  */
-const isFailedTest = (error: unknown): error is KubeError => isInvalid(error) && !error.message.includes('is invalid');
+const isFailedTest = (error: unknown): error is KubeError =>
+  isInvalid(error) && error.message.startsWith('the server rejected our request');
 
 const conflictOn = ({ metadata: { namespace, name } }: MaintenanceNotification, cause: KubeError): KubeError =>
   new KubeError(

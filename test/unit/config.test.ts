@@ -253,9 +253,12 @@ describe('selectors and election', () => {
     },
   );
 
-  it.each(['a=b=c', 'a in b', '=b', 'a,,b', 'a in (b', '(a)', 'a b', 'a=b;c'])('refuses the selector %s', (selector) => {
-    expect(mistakes([`--watch-label-selector=${selector}`])).toEqual([expect.stringContaining('write a label selector')]);
-  });
+  it.each(['a=b=c', 'a in b', '=b', 'a,,b', 'a in (b', '(a)', 'a b', 'a=b;c', `a=${'b'.repeat(64)}`])(
+    'refuses the selector %s',
+    (selector) => {
+      expect(mistakes([`--watch-label-selector=${selector}`])).toEqual([expect.stringContaining('write a label selector')]);
+    },
+  );
 
   it('needs no election where it is turned off', () => {
     expect(read(['--enable-leader-election=false']).leaderElection).toBeUndefined();
@@ -263,6 +266,7 @@ describe('selectors and election', () => {
 
   it.each([
     ['--watch-namespaces=Blue', 'names "Blue"'],
+    ['--watch-namespaces=,', 'names no namespace'],
     ['--enable-leader-election=yes', 'write one of true, false'],
     ['--log-encoding=xml', 'write one of json, console'],
     ['--leader-election-lease-duration=20500ms', 'whole seconds'],

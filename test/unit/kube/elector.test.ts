@@ -591,6 +591,7 @@ describe('the client of the lease', () => {
     spec: { holderIdentity: 'x', strategy: 'OldestEmulationVersion' },
   };
   const path = '/apis/coordination.k8s.io/v1/namespaces/shop/leases';
+  const serve: Fault = (_, response) => void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(lease));
   let server: Awaited<ReturnType<typeof startFakeApiServer>>;
   let transport: ReturnType<typeof createTransport>;
   let client: LeaseClient;
@@ -607,6 +608,7 @@ describe('the client of the lease', () => {
 
   it('changes by merge patch, with the version that was read, and nothing but the fields given', async () => {
     const given = { holderIdentity: 'a', renewTime: microTime(start) };
+    server.fail('other', serve);
     await client.change(lease, given, never);
     expect(server.requests).toMatchObject([
       { method: 'PATCH', path: `${path}/leader`, headers: { 'content-type': 'application/merge-patch+json' } },
@@ -616,6 +618,7 @@ describe('the client of the lease', () => {
 
   it('creates it with its name', async () => {
     const given = heldBy('a').spec as LeaseSpec;
+    server.fail('other', serve);
     await client.create(given, never);
     expect(server.requests).toMatchObject([{ method: 'POST', path }]);
     expect(server.requests[0]?.body).toEqual({
@@ -627,11 +630,17 @@ describe('the client of the lease', () => {
   });
 
   it('tells a lease that is missing from one that may not be read', async () => {
-    const serve: Fault = (_, response) => void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(lease));
     server.fail('other', faults.status(404, 'NotFound'), faults.status(403, 'Forbidden'), serve);
     expect(await client.get(never)).toBeUndefined();
     await expect(client.get(never)).rejects.toMatchObject({ status: 403 });
     expect(await client.get(never)).toEqual(lease);
+  });
+
+  it.each(['', '{}', '{"kind":"Status"}'])('takes %j for no lease, whatever its status says', async (body) => {
+    const odd: Fault = (_, response) => void response.writeHead(200, { 'content-type': 'application/json' }).end(body);
+    server.failAlways('other', odd);
+    await expect(client.get(never)).rejects.toMatchObject({ code: 'MalformedAnswer' });
+    await expect(client.change(lease, {}, never)).rejects.toMatchObject({ code: 'MalformedAnswer' });
   });
 
   it('gives up on silence after its time', async () => {
