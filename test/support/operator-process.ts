@@ -77,8 +77,9 @@ export const prepareOperatorProcesses = async (stage: Stage): Promise<StartOpera
   return async ({ name, kube = controlPlane, args = [], nodeOptions, env = {} }) => {
     count += 1;
     const kubeconfig = join(directory, `kubeconfig-operator-${count}.yaml`);
-    await writeFile(kubeconfig, kubeconfigOf(kube, token));
+    // Before anything is awaited: several may be started at once.
     const logFile = join(directory, `operator-${count}.log`);
+    await writeFile(kubeconfig, kubeconfigOf(kube, token));
     const child = await startProcess({
       command: process.execPath,
       args: [program, '--health-addr=127.0.0.1:0', '--metrics-addr=127.0.0.1:0', ...args],

@@ -11,7 +11,15 @@ import { waitFor } from './wait.ts';
 export const operatorNamespace = 'aks-notifier-system';
 export const operatorUser = `system:serviceaccount:${operatorNamespace}:aks-notifier`;
 
-const leasePath = `/apis/coordination.k8s.io/v1/namespaces/${operatorNamespace}/leases/aks-notifier`;
+const leases = `/apis/coordination.k8s.io/v1/namespaces/${operatorNamespace}/leases`;
+
+/** What is installed: by default one release called as the chart, without a label selector. */
+export interface Release {
+  readonly name: string;
+  readonly lease: string;
+}
+
+const onlyRelease: Release = { name: 'aks-notifier', lease: 'aks-notifier' };
 
 const subscriptionId = '00000000-0000-4000-8000-00000000000a';
 export const tenantId = '72f988bf-86f1-41af-91ab-2d7cd011db47';
@@ -88,9 +96,9 @@ export interface Stage {
   readonly emulator: Emulator;
   readonly kubelet: PocketKubelet;
   /** Installs the chart with the real helm, as the README says; `set` are further `--set` values. Waits until a pod is the leader. */
-  install(set?: readonly string[]): Promise<PodProcess>;
+  install(set?: readonly string[], release?: Release): Promise<PodProcess>;
   /** Waits until the holder of the lease is a pod that runs and is ready, and that the test accepts. */
-  leader(accept?: (pod: PodProcess) => boolean): Promise<PodProcess>;
+  leader(accept?: (pod: PodProcess) => boolean, lease?: string): Promise<PodProcess>;
   /** Runs kubectl. @throws Error with what it said when it fails */
   kubectl(args: readonly string[], input?: string): Promise<string>;
   /** Reads one object. */
@@ -159,16 +167,16 @@ const actions = (
     );
     return answer.status === 200 ? answer.body : undefined;
   };
-  const leader = async (accept: (pod: PodProcess) => boolean = () => true): Promise<PodProcess> =>
+  const leader = async (accept: (pod: PodProcess) => boolean = () => true, lease = onlyRelease.lease): Promise<PodProcess> =>
     waitFor('a leader', async () => {
-      const { body } = await controlPlane.request<{ readonly spec?: { readonly holderIdentity?: string } }>('GET', leasePath);
+      const { body } = await controlPlane.request<{ readonly spec?: { readonly holderIdentity?: string } }>('GET', `${leases}/${lease}`);
       const holder = body.spec?.holderIdentity?.split('_')[0];
       return kubelet.pods().find((pod) => pod.ready && pod.name === holder && accept(pod));
     });
   return {
     kubectl,
     notification,
-    install: async (set = []) => {
+    install: async (set = [], release = onlyRelease) => {
       await controlPlane.request('POST', '/api/v1/namespaces', {
         body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: operatorNamespace } },
       });
@@ -176,7 +184,7 @@ const actions = (
       const args = [
         'upgrade',
         '--install',
-        'aks-notifier',
+        release.name,
         `${repository}charts/aks-notifier`,
         '--namespace',
         operatorNamespace,
@@ -196,7 +204,7 @@ const actions = (
             .map((pod) => pod.logs())
             .join('\n')}`,
         );
-      return leader();
+      return leader(undefined, release.lease);
     },
     leader,
     makeActionGroup: async (resourceGroup, name) => {
