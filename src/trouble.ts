@@ -13,7 +13,7 @@ const rights: Readonly<Record<Errand, string>> = {
 };
 
 /** What a person can do about a failed request to the API server, in one sentence; undefined: nothing, it is tried again. */
-export const remedy = (errand: Errand, error: unknown): string | undefined => {
+const remedy = (errand: Errand, error: unknown): string | undefined => {
   if (isForbidden(error)) return rights[errand];
   if (isNotFound(error) && (errand === 'list' || errand === 'watch'))
     return `the CRD ${crdName} is not installed: install the chart with crds.enabled, or apply the files in crds/`;

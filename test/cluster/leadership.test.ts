@@ -107,6 +107,7 @@ describe('the lease', () => {
     await handovers.stage.kubectl(['delete', 'rolebinding', leadersRights, '-n', operatorNamespace]);
 
     expect(await handovers.exitCode(pod, restarts)).toBe(1);
+    const since = Date.now();
     expect(pod.logs()).toContain('the lease was not renewed within 2 s');
     const missing = 'grant the ServiceAccount `get`, `patch` and `create` on leases.coordination.k8s.io';
     await waitFor('the sentence in the log', () => standby.logs().includes(missing));
@@ -115,7 +116,6 @@ describe('the lease', () => {
       const { status, text } = await page(pod.ip, '8081/readyz');
       return status === 503 && text.includes(missing);
     });
-    const since = Date.now();
     expect(await handovers.writes(since)).toEqual([]);
 
     await handovers.stage.kubectl(['apply', '-f', '-'], withoutVersion(binding));
