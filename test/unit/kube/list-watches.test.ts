@@ -3,7 +3,7 @@ import { startListWatches } from '../../../src/kube/list-watches.ts';
 import { createStore } from '../../../src/kube/store.ts';
 import { createTransport, type KubeTransport } from '../../../src/kube/transport.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
-import { startFakeApiServer, type FakeApiServer } from '../../support/fake-api-server.ts';
+import { faults, startFakeApiServer, type FakeApiServer } from '../../support/fake-api-server.ts';
 import { waitFor } from '../../support/wait.ts';
 
 let server: FakeApiServer;
@@ -57,4 +57,17 @@ it('watches each that is named, with an observer of its own, and is one to the o
   await waitFor('both watches', () => server.watches() === 2);
   await watches.stop();
   await waitFor('the end of both', () => server.watches() === 0);
+});
+
+it('has something to work on although one of them is refused', async () => {
+  const empty = JSON.stringify({ metadata: { resourceVersion: '5' }, items: [] });
+  server.failAlways('list', (request, response) =>
+    request.path.includes('/a/')
+      ? response.writeHead(200, { 'content-type': 'application/json' }).end(empty)
+      : faults.status(403, 'Forbidden')(request, response),
+  );
+  const { watches } = start(['a', 'b']);
+  await watches.anySynced;
+  expect(watches.hasSynced()).toBe(false);
+  await watches.stop();
 });
