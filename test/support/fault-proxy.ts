@@ -139,6 +139,8 @@ export const startFaultProxy = async (upstream: { readonly server: string; reado
       }
       response.end(rest);
     } catch {
+      // An answer that was ended in order may still be on its way to the client; a reset would overtake it.
+      if (response.writableEnded) return;
       // What happens to the server's connection happens to the client's.
       resetLink(linkOf(request.connection));
     }
