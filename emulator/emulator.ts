@@ -54,6 +54,8 @@ export interface Emulator {
   readonly ca: string;
   readonly journal: Journal;
   readonly world: WorldHandle;
+  /** Changes the given settings from the next request on; what counts or keeps something (`journalLimit`, …) is read at the start only. */
+  readonly settings: { readonly set: (change: Partial<Settings>) => void };
   /** Deep copies, in the order of their ids. */
   readonly resources: () => Resources;
   /**
@@ -91,7 +93,7 @@ const marked = (assignment: StoredRoleAssignment): SeededResource => ({ ...roleA
  */
 export const startEmulator = async (options: EmulatorOptions): Promise<Emulator> => {
   const { world, issuerCa, host = '127.0.0.1', port = 0, clock = () => new Date(), onArrival, ...given } = options;
-  const settings: Settings = { ...defaultSettings, ...given };
+  let settings: Settings = { ...defaultSettings, ...given };
   const state = createState(asWorld(world));
   const { journal, record } = createJournal(settings.journalLimit);
   const [certificate, tokens] = await Promise.all([createServerCertificate(host), createTokens(world.tenantId, clock)]);
@@ -106,8 +108,10 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
   let url = '';
   const azure: Azure = {
     state,
-    settings,
     clock,
+    get settings() {
+      return settings;
+    },
     get url() {
       return url;
     },
@@ -175,6 +179,11 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     ca: certificate.ca,
     journal,
     world: createWorldHandle(state, clock),
+    settings: {
+      set: (change) => {
+        settings = { ...settings, ...change };
+      },
+    },
     resources,
     mintToken,
     stop: async () => {

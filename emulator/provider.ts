@@ -9,6 +9,7 @@ import type { Caller } from './tokens.ts';
 /** What every resource provider works with. */
 export interface Azure {
   readonly state: State;
+  /** May change between two requests: read it when it is needed. */
   readonly settings: Settings;
   readonly clock: () => Date;
   /** `https://127.0.0.1:PORT`, for links in answers. */

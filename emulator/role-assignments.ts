@@ -76,7 +76,7 @@ const readFilter = (filter: string | null): { below: boolean; principalId: strin
 
 /** Role assignments at any scope. Groups of principals don't exist here, so `assignedTo` and `principalId eq` find the same. */
 export const roleAssignments = (azure: Azure): ResourceProvider => {
-  const { state, settings } = azure;
+  const { state } = azure;
   const store = state.roleAssignments;
 
   const find = ({ path }: ArmRequest): StoredRoleAssignment | undefined => {
@@ -89,8 +89,8 @@ export const roleAssignments = (azure: Azure): ResourceProvider => {
     const principal = state.principals.get(principalId.toLowerCase());
     if (principal === undefined) throw principalNotFound(principalId, state.tenantId);
     const ageSeconds = (azure.clock().getTime() - principal.createdAt.getTime()) / 1000;
-    const isLookedUp = principalType === undefined || settings.replicationIgnoresPrincipalType;
-    if (isLookedUp && ageSeconds < settings.principalReplicationSeconds) throw principalNotFound(principalId, state.tenantId);
+    const isLookedUp = principalType === undefined || azure.settings.replicationIgnoresPrincipalType;
+    if (isLookedUp && ageSeconds < azure.settings.principalReplicationSeconds) throw principalNotFound(principalId, state.tenantId);
   };
 
   /** At most one assignment of a role to a principal at a scope, and a name says for good what it is for. */
