@@ -3,22 +3,21 @@ import type { MaintenanceNotification } from './api/maintenance-notification.ts'
 import { createActionGroups } from './azure/action-groups.ts';
 import { createAlertRules } from './azure/alert-rules.ts';
 import { createClusters } from './azure/clusters.ts';
-import { causeForLog } from './azure/failure.ts';
 import { createRoleAssignments } from './azure/role-assignments.ts';
 import { createSession } from './azure/session.ts';
 import { createCredential } from './azure/sign-in.ts';
 import type { Config } from './config.ts';
 import { whyNotAlive, whyNotReady, type HealthFacts } from './health.ts';
+import { uidOfKubeSystem } from './installation-id.ts';
 import { startLeadership, type Leadership } from './leadership.ts';
 import { needsVisit } from './core/needs-visit.ts';
 import type { KubeAccess } from './kube/config.ts';
 import { createEventRecorder } from './kube/event-recorder.ts';
-import { isTransient, KubeError } from './kube/failure.ts';
-import { defaultListWatchLimits, type Occurrence } from './kube/list-watch.ts';
+import { defaultListWatchLimits } from './kube/list-watch.ts';
 import { startListWatches, type ListWatches } from './kube/list-watches.ts';
-import { isComplete, keyOf, type KubeObject } from './kube/object.ts';
+import { keyOf } from './kube/object.ts';
 import { createStore } from './kube/store.ts';
-import { createTransport, type KubeTransport } from './kube/transport.ts';
+import { createTransport } from './kube/transport.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { probe, servePages, type PageServer } from './observe/server.ts';
 import type { Logger } from './observe/logger.ts';
@@ -26,11 +25,13 @@ import { createClusterFactsCache } from './reconcile/cluster-facts-cache.ts';
 import { createObjects, resource } from './reconcile/objects.ts';
 import { createReconcile } from './reconcile/reconcile.ts';
 import { createRunMemory } from './reconcile/run-memory.ts';
-import { backOffMilliseconds } from './runtime/back-off.ts';
-import { systemClock, type Clock } from './runtime/clock.ts';
+import { abortable } from './runtime/abortable.ts';
+import { systemClock } from './runtime/clock.ts';
 import { startController, type Controller } from './runtime/controller.ts';
-import { createWriteGate, WriteRefusedError } from './runtime/write-gate.ts';
+import { createWriteGate } from './runtime/write-gate.ts';
+import { logRun, logThrown } from './run-log.ts';
 import { sentence } from './trouble.ts';
+import { logWatch } from './watch-log.ts';
 
 /** A running operator. */
 export interface Operator {
@@ -46,13 +47,6 @@ interface OperatorOptions {
   /** Aborts when the process is to end: a start that is under way is given up, and what it holds is given back. */
   readonly stopping: AbortSignal;
 }
-
-/** Resolves when the signal aborts. */
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 
 /** More than any sequence of calls to a healthy Azure takes. */
 const runDeadlineMilliseconds = 5 * 60_000;
@@ -147,25 +141,24 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
   });
   late.leadership = leadership;
   // The first look comes before the first list: who leads from the start then needn't list twice.
-  await Promise.race([leadership.looked, aborted(stopping)]);
-  if (stopping.aborted) {
+  try {
+    await abortable(leadership.looked, stopping);
+  } catch (error) {
     await leadership.release();
-    stopping.throwIfAborted();
+    throw error;
   }
   const leadsFromTheStart = leadership.isElected();
 
+  const logDropped = logDrop(log);
   const recorder = createEventRecorder({
     transport,
     component: manager,
     instance: config.podName,
     clock,
     random,
-    onDrop: (why, { namespace, name }, { reason }, error) => {
+    onDrop: (why, ...event) => {
       metrics.droppedEvent(why);
-      log[why === 'duplicate' ? 'debug' : 'warn'](
-        { namespace, name, why, event: reason, ...(error instanceof Error ? { error: error.message } : {}) },
-        'dropped an event',
-      );
+      logDropped(why, ...event);
     },
   });
   const session = createSession({
@@ -189,11 +182,7 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
     memory: createRunMemory(),
     announce: ({ metadata: { namespace, name, uid } }, announcement) =>
       recorder.record({ apiVersion, kind, namespace, name, uid }, announcement),
-    log: ({ metadata: { namespace, name } }, { cause, ...entry }) => {
-      const line = { namespace, name, ...entry, ...(cause === undefined ? {} : causeForLog(cause)) };
-      if (entry.reason === undefined) log.info(line, 'reconciled');
-      else log.warn(line, 'reconcile failed');
-    },
+    log: logRun(log),
     onSuccess: metrics.succeeded,
     onDriftCorrected: metrics.correctedDrift,
     now: () => clock.now(),
@@ -244,23 +233,10 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
     concurrency: config.concurrency,
     runDeadlineMilliseconds,
     onAdd: metrics.added,
-    // What the store knows may be older than the last writes of the former leader.
-    startAfter: leadership.elected.then(() => takeUp()),
+    startAfter: leadership.elected.then(takeUp),
     onRun: (report) => {
       metrics.ran(report);
-      if (report.outcome.kind !== 'threw') return;
-      const { error } = report.outcome;
-      if (error instanceof WriteRefusedError) log.warn({ key: report.key, error: error.message }, 'run broken off');
-      else if (isTransient(error))
-        log.warn(
-          { key: report.key, operation: error.operation, error: error.message, waitMilliseconds: Math.round(report.nextMilliseconds ?? 0) },
-          'run interrupted by the API server; going on by itself',
-        );
-      else
-        log.error(
-          { key: report.key, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
-          'run failed unexpectedly',
-        );
+      logThrown(log, report);
     },
   });
   late.controller = controller;
@@ -281,56 +257,3 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
     },
   };
 };
-
-interface UidOptions {
-  readonly transport: KubeTransport;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly signal: AbortSignal;
-  readonly onTrouble: (trouble: string) => void;
-}
-
-/** The id of this installation, when none is configured. Waits for the API server rather than ending. */
-const uidOfKubeSystem = async ({ transport, clock, log, signal, onTrouble }: UidOptions): Promise<string> => {
-  for (let failures = 1; ; failures += 1) {
-    try {
-      const path = '/api/v1/namespaces/kube-system';
-      const kubeSystem = await transport.request<KubeObject | undefined>({ method: 'GET', path, signal });
-      if (kubeSystem && isComplete(kubeSystem)) return kubeSystem.metadata.uid;
-      throw new KubeError('the answer is no namespace', { operation: `GET ${path}`, code: 'MalformedAnswer' });
-    } catch (error) {
-      if (signal.aborted || !(error instanceof KubeError)) throw error;
-      const said = sentence('uid', error);
-      onTrouble(said);
-      log.warn({ error: said }, 'could not read the UID of kube-system; going on');
-      await clock.sleep(
-        backOffMilliseconds({ baseMilliseconds: 1000, capMilliseconds: 30_000, jitter: 0.25 }, failures, Math.random()),
-        signal,
-      );
-    }
-  }
-};
-
-/** Says what a person can do something about; the rest is for debugging. */
-const logWatch =
-  (log: Logger) =>
-  (occurrence: Occurrence): void => {
-    switch (occurrence.kind) {
-      case 'failed': {
-        const { error, during, waitMilliseconds } = occurrence;
-        log.warn(
-          { during, error: sentence(during, error), waitMilliseconds: Math.round(waitMilliseconds) },
-          'watch interrupted; going on by itself',
-        );
-        break;
-      }
-      case 'unparsable':
-        log.warn({ error: occurrence.error.message }, 'skipped a line of the watch that could not be read');
-        break;
-      case 'handlerFailed':
-        log.error({ key: occurrence.key, error: String(occurrence.error) }, 'handling a change failed');
-        break;
-      default:
-        log.debug(occurrence, 'watch');
-    }
-  };
