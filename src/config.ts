@@ -1,5 +1,7 @@
-import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { readAzure, type AzureConfig, type Environment } from './config/azure.ts';
+import { isLabelSelector } from './config/label-selector.ts';
+import { checkElectionTimes, leaseNameOf, type LeaderElectionConfig } from './config/leader-election.ts';
 import { parseDuration } from './core/duration.ts';
 
 /** Everything that is configured, read once and frozen. */
@@ -29,31 +31,11 @@ export interface Config {
 
 export type LogEncoding = 'json' | 'console';
 
-export interface LeaderElectionConfig {
-  /** `aks-notifier`, with a hash of the label selector behind it if there is one: each shard elects a leader of its own. */
-  readonly leaseName: string;
-  readonly leaseMilliseconds: number;
-  readonly renewDeadlineMilliseconds: number;
-  readonly retryMilliseconds: number;
-}
-
-export interface AzureConfig {
-  readonly clientId: string;
-  readonly tenantId: string;
-  readonly tokenFile: string;
-  /** Without a slash at the end. */
-  readonly authorityHost: string;
-  readonly endpoint: string;
-  readonly audience: string;
-}
-
 /** Where to listen; an empty host is every address of the machine, port 0 a free one. */
 export interface Address {
   readonly host: string;
   readonly port: number;
 }
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 interface Flag {
   readonly default: string;
@@ -203,12 +185,6 @@ export const readConfig = (args: readonly string[], environment: Environment): C
   return Object.freeze(config);
 };
 
-const leaseName = 'aks-notifier';
-
-/** The chart derives the same name, for the role that lets the operator write the lease. */
-const leaseNameOf = (selector: string | undefined): string =>
-  selector === undefined ? leaseName : `${leaseName}-${createHash('sha256').update(selector).digest('hex').slice(0, 10)}`;
-
 const readNamespaces = (text: string, name: string, mistakes: string[]): readonly string[] => {
   const namespaces = [...new Set(text.split(',').map((each) => each.trim()))].filter((each) => each !== '');
   if (namespaces.length === 0 && text !== '') mistakes.push(`${name} is "${text}", which names no namespace: leave it out to watch all.`);
@@ -217,38 +193,6 @@ const readNamespaces = (text: string, name: string, mistakes: string[]): readonl
       mistakes.push(`${name} names "${each}", which can't be a namespace: write names separated by commas.`);
   return namespaces;
 };
-
-const checkElectionTimes = (times: LeaderElectionConfig, mistakes: string[]): void => {
-  const { leaseMilliseconds, renewDeadlineMilliseconds, retryMilliseconds } = times;
-  // One that is wrong in itself has been told already, as 0.
-  if (Math.min(leaseMilliseconds, renewDeadlineMilliseconds, retryMilliseconds) === 0) return;
-  if (leaseMilliseconds % 1000 !== 0)
-    mistakes.push('--leader-election-lease-duration has a fraction of a second: a Lease counts whole seconds.');
-  if (renewDeadlineMilliseconds > leaseMilliseconds * longestRenewal)
-    mistakes.push(
-      '--leader-election-renew-deadline is more than nine tenths of --leader-election-lease-duration: a leader must have stopped writing before another may begin, by a clock that may run faster.',
-    );
-  if (retryMilliseconds * 2 > renewDeadlineMilliseconds)
-    mistakes.push(
-      '--leader-election-retry-period is more than half of --leader-election-renew-deadline: one renewal that fails would end the leader.',
-    );
-};
-
-/** Of the lease duration. */
-const longestRenewal = 0.9;
-
-const label = '[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?';
-const labelKey = `([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?${label}`;
-const labelValue = `(${label})?`;
-const requirement = [
-  `!?\\s*${labelKey}`,
-  `${labelKey}\\s*(=|==|!=)\\s*${labelValue}`,
-  `${labelKey}\\s+(in|notin)\\s*\\(\\s*${labelValue}(\\s*,\\s*${labelValue})*\\s*\\)`,
-].join('|');
-const labelSelector = new RegExp(`^\\s*(${requirement})(\\s*,\\s*(${requirement}))*\\s*$`);
-
-/** Whether the API server would take it: `a=b`, `a!=b`, `a in (b, c)`, `a notin (b)`, `a`, `!a`, joined by commas. */
-const isLabelSelector = (text: string): boolean => text.length <= 1000 && labelSelector.test(text);
 
 const readFlags = (args: readonly string[], mistakes: string[]): Readonly<Record<string, string | undefined>> => {
   const options = Object.fromEntries([
@@ -267,47 +211,4 @@ const readFlags = (args: readonly string[], mistakes: string[]): Readonly<Record
     else given[token.name] = token.value;
   }
   return given;
-};
-
-const webhookVariables = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID', 'AZURE_FEDERATED_TOKEN_FILE'] as const;
-
-const publicEndpoint = 'https://management.azure.com';
-/** Clouds whose tokens are asked for by their own endpoint. */
-const knownEndpoints: readonly string[] = [publicEndpoint, 'https://management.chinacloudapi.cn', 'https://management.usgovcloudapi.net'];
-/** Azure Monitor: cross-service queries in alert rules are not supported in Azure Government. */
-const cloudsWithoutArgAlerts: readonly string[] = ['management.usgovcloudapi.net', 'login.microsoftonline.us'];
-
-const readAzure = (environment: Environment, mistakes: string[]): AzureConfig => {
-  const missing = webhookVariables.filter((name) => !environment[name]);
-  if (missing.length > 0)
-    mistakes.push(
-      `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not set: the workload identity webhook sets them for a pod labelled azure.workload.identity/use: "true" whose ServiceAccount is annotated with azure.workload.identity/client-id.`,
-    );
-  const url = (name: string, fallback: string): string => {
-    const text = environment[name] || fallback;
-    // Spelled the same with or without a slash at the end; a host's letter case means nothing.
-    if (URL.canParse(text) && new URL(text).protocol === 'https:') return new URL(text).href.replace(/\/+$/, '');
-    mistakes.push(`${name} is "${text}": write an https:// address.`);
-    return fallback;
-  };
-  const authorityHost = url('AZURE_AUTHORITY_HOST', 'https://login.microsoftonline.com');
-  const endpoint = url('AZURE_RESOURCE_MANAGER_ENDPOINT', publicEndpoint);
-  const audience = (
-    environment['AZURE_RESOURCE_MANAGER_AUDIENCE'] || (knownEndpoints.includes(endpoint) ? endpoint : publicEndpoint)
-  ).replace(/\/+$/, '');
-  if (!URL.canParse(audience))
-    mistakes.push(`AZURE_RESOURCE_MANAGER_AUDIENCE is "${audience}": write an address such as ${publicEndpoint}.`);
-  const forbidden = [endpoint, authorityHost].find((each) => cloudsWithoutArgAlerts.includes(new URL(each).hostname));
-  if (forbidden !== undefined)
-    mistakes.push(
-      `${forbidden} belongs to a cloud whose alert rules can't query Azure Resource Graph, so maintenance can't be announced there.`,
-    );
-  return {
-    clientId: environment['AZURE_CLIENT_ID'] ?? '',
-    tenantId: environment['AZURE_TENANT_ID'] ?? '',
-    tokenFile: environment['AZURE_FEDERATED_TOKEN_FILE'] ?? '',
-    authorityHost,
-    endpoint,
-    audience,
-  };
 };

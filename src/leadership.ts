@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from './observe/logger.ts';
-import type { LeaderElectionConfig } from './config.ts';
+import type { LeaderElectionConfig } from './config/leader-election.ts';
 import type { KubeAccess } from './kube/config.ts';
 import { startElector } from './kube/elector.ts';
 import { createLeaseClient } from './kube/lease.ts';

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, help, readConfig, type Config, type Environment } from '../../src/config.ts';
+import { ConfigError, help, readConfig, type Config } from '../../src/config.ts';
+import type { Environment } from '../../src/config/azure.ts';
 
 const webhook = {
   AZURE_CLIENT_ID: '22222222-2222-4222-8222-222222222222',

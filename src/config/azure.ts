@@ -1,0 +1,57 @@
+/** Variables, as a process has them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** How to sign in to Azure, and where it is. */
+export interface AzureConfig {
+  readonly clientId: string;
+  readonly tenantId: string;
+  readonly tokenFile: string;
+  /** Without a slash at the end. */
+  readonly authorityHost: string;
+  readonly endpoint: string;
+  readonly audience: string;
+}
+
+const webhookVariables = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID', 'AZURE_FEDERATED_TOKEN_FILE'] as const;
+
+const publicEndpoint = 'https://management.azure.com';
+/** Clouds whose tokens are asked for by their own endpoint. */
+const knownEndpoints: readonly string[] = [publicEndpoint, 'https://management.chinacloudapi.cn', 'https://management.usgovcloudapi.net'];
+/** Azure Monitor: cross-service queries in alert rules are not supported in Azure Government. */
+const cloudsWithoutArgAlerts: readonly string[] = ['management.usgovcloudapi.net', 'login.microsoftonline.us'];
+
+/** Reads what the workload identity webhook sets, and which cloud it is. */
+export const readAzure = (environment: Environment, mistakes: string[]): AzureConfig => {
+  const missing = webhookVariables.filter((name) => !environment[name]);
+  if (missing.length > 0)
+    mistakes.push(
+      `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not set: the workload identity webhook sets them for a pod labelled azure.workload.identity/use: "true" whose ServiceAccount is annotated with azure.workload.identity/client-id.`,
+    );
+  const url = (name: string, fallback: string): string => {
+    const text = environment[name] || fallback;
+    // Spelled the same with or without a slash at the end; a host's letter case means nothing.
+    if (URL.canParse(text) && new URL(text).protocol === 'https:') return new URL(text).href.replace(/\/+$/, '');
+    mistakes.push(`${name} is "${text}": write an https:// address.`);
+    return fallback;
+  };
+  const authorityHost = url('AZURE_AUTHORITY_HOST', 'https://login.microsoftonline.com');
+  const endpoint = url('AZURE_RESOURCE_MANAGER_ENDPOINT', publicEndpoint);
+  const audience = (
+    environment['AZURE_RESOURCE_MANAGER_AUDIENCE'] || (knownEndpoints.includes(endpoint) ? endpoint : publicEndpoint)
+  ).replace(/\/+$/, '');
+  if (!URL.canParse(audience))
+    mistakes.push(`AZURE_RESOURCE_MANAGER_AUDIENCE is "${audience}": write an address such as ${publicEndpoint}.`);
+  const forbidden = [endpoint, authorityHost].find((each) => cloudsWithoutArgAlerts.includes(new URL(each).hostname));
+  if (forbidden !== undefined)
+    mistakes.push(
+      `${forbidden} belongs to a cloud whose alert rules can't query Azure Resource Graph, so maintenance can't be announced there.`,
+    );
+  return {
+    clientId: environment['AZURE_CLIENT_ID'] ?? '',
+    tenantId: environment['AZURE_TENANT_ID'] ?? '',
+    tokenFile: environment['AZURE_FEDERATED_TOKEN_FILE'] ?? '',
+    authorityHost,
+    endpoint,
+    audience,
+  };
+};
