@@ -2,10 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { ruleFault } from './alert-rule-limits.ts';
 import { badRequest, linkedAuthorizationFailed, locationConflict, resourceNotFound } from './errors.ts';
 import type { Answer } from './http.ts';
-import { checkAssignable, dropIdentity, identityToWire, settleIdentity, type IdentityBody, type StoredIdentity } from './identity.ts';
+import {
+  checkAssignable,
+  dropIdentity,
+  identityAsSent,
+  identityToWire,
+  settleIdentity,
+  type IdentityBody,
+  type StoredIdentity,
+} from './identity.ts';
 import { below, page } from './page.ts';
 import { may, type ArmRequest, type Azure, type ResourceProvider, type WireResource } from './provider.ts';
-import { idKey, lastSegment, whereIs } from './resource-id.ts';
+import { idKey, isGuid, lastSegment, whereIs } from './resource-id.ts';
 import { checkedBody, schemas } from './schema.ts';
 import { withSevenDigits } from './time.ts';
 import { isClusterId } from './world.ts';
@@ -65,6 +73,9 @@ const apiVersions = ['2023-12-01', '2025-01-01-preview'];
 
 const shortLocation = (location: string): string => location.toLowerCase().replaceAll(' ', '');
 
+/** Applications are named by their client id, people by their address. */
+const kindOfAuthor = (by: string): string => (isGuid(by) ? 'Application' : 'User');
+
 /**
  * A rule as answers show it. What the client didn't send isn't echoed, but for `enabled`; ids and types have the casing that the service
  * was seen to answer with, which isn't the one that clients send.
@@ -84,10 +95,10 @@ export const alertRuleToWire = (azure: Azure, rule: StoredAlertRule): WireResour
     properties: { enabled: true, ...properties, createdWithApiVersion: rule.createdWithApiVersion },
     systemData: {
       createdBy: rule.created.by,
-      createdByType: 'Application',
+      createdByType: kindOfAuthor(rule.created.by),
       createdAt: withSevenDigits(rule.created.at),
       lastModifiedBy: rule.modified.by,
-      lastModifiedByType: 'Application',
+      lastModifiedByType: kindOfAuthor(rule.modified.by),
       lastModifiedAt: withSevenDigits(rule.modified.at),
     },
   };
@@ -206,11 +217,3 @@ export const alertRules = (azure: Azure): ResourceProvider => {
     },
   };
 };
-
-const identityAsSent = (identity: StoredIdentity | undefined): IdentityBody | undefined =>
-  identity && {
-    type: identity.type,
-    ...(identity.userAssigned === undefined
-      ? {}
-      : { userAssignedIdentities: Object.fromEntries(identity.userAssigned.map((id) => [id, {}])) }),
-  };

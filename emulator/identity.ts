@@ -18,6 +18,9 @@ export interface StoredIdentity {
   readonly userAssigned?: readonly string[];
 }
 
+/** What of Azure an identity depends on. */
+type Directory = Pick<Azure, 'state' | 'clock'>;
+
 const assignAction = 'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action';
 
 const userAssignedIn = (identity: IdentityBody | null | undefined): string[] => Object.keys(identity?.userAssignedIdentities ?? {});
@@ -51,7 +54,7 @@ export const checkAssignable = (azure: Azure, request: ArmRequest, writeAction: 
  * the directory when the resource no longer asks for one (its role assignments stay behind, as orphans).
  */
 export const settleIdentity = (
-  azure: Azure,
+  azure: Directory,
   wanted: IdentityBody | null | undefined,
   existing: StoredIdentity | undefined,
 ): StoredIdentity | undefined => {
@@ -69,8 +72,17 @@ export const settleIdentity = (
   return { type: wanted.type, principalId, ...(userAssigned.length > 0 ? { userAssigned } : {}) };
 };
 
+/** The request that would leave a stored identity as it is. */
+export const identityAsSent = (identity: StoredIdentity | undefined): IdentityBody | undefined =>
+  identity && {
+    type: identity.type,
+    ...(identity.userAssigned === undefined
+      ? {}
+      : { userAssignedIdentities: Object.fromEntries(identity.userAssigned.map((id) => [id, {}])) }),
+  };
+
 /** Takes a resource's system-assigned principal out of the directory. */
-export const dropIdentity = ({ state }: Azure, identity: StoredIdentity | undefined): void => {
+export const dropIdentity = ({ state }: Pick<Directory, 'state'>, identity: StoredIdentity | undefined): void => {
   if (identity?.principalId !== undefined) state.principals.delete(identity.principalId);
 };
 

@@ -1,9 +1,11 @@
+import { createDrift, type Drift } from './drift.ts';
+import { dropIdentity } from './identity.ts';
 import { isClusterId, type Application, type Cluster, type FederatedCredential, type ResourceGroup, type World } from './world.ts';
 import { idKey, whereIs } from './resource-id.ts';
 import { seedRoleAssignment, type State } from './state.ts';
 
 /** Changes what exists while the emulator runs, as somebody with other tools would. Nothing here is journalled. */
-export interface WorldHandle {
+export interface WorldHandle extends Drift {
   readonly addResourceGroup: (subscriptionId: string, group: ResourceGroup) => void;
   /** With everything in it, and every role assignment at it and below. */
   readonly removeResourceGroup: (subscriptionId: string, name: string) => void;
@@ -32,7 +34,7 @@ const removeBelow = (state: State, scope: string): void => {
   for (const [key, rule] of state.alertRules) {
     if (!key.startsWith(prefix)) continue;
     state.alertRules.delete(key);
-    if (rule.identity?.principalId !== undefined) state.principals.delete(rule.identity.principalId);
+    dropIdentity({ state }, rule.identity);
   }
   state.roleAssignments.removeBelow(scope);
 };
@@ -59,6 +61,7 @@ export const createWorldHandle = (state: State, clock: () => Date): WorldHandle 
   };
 
   return {
+    ...createDrift(state, clock),
     addResourceGroup: (subscriptionId, group) => {
       subscription(subscriptionId).resourceGroups.set(group.name.toLowerCase(), group);
     },
