@@ -7,7 +7,8 @@ import { createRoleAssignments } from './azure/role-assignments.ts';
 import { createSession } from './azure/session.ts';
 import { createCredential } from './azure/sign-in.ts';
 import type { Config } from './config.ts';
-import { whyNotAlive, whyNotReady, type HealthFacts } from './health.ts';
+import { logDrop } from './event-log.ts';
+import type { HealthFacts } from './health.ts';
 import { uidOfKubeSystem } from './installation-id.ts';
 import { startLeadership, type Leadership } from './leadership.ts';
 import { needsVisit } from './core/needs-visit.ts';
@@ -19,7 +20,6 @@ import { keyOf } from './kube/object.ts';
 import { createStore } from './kube/store.ts';
 import { createTransport } from './kube/transport.ts';
 import { createMetrics } from './observe/metrics.ts';
-import { probe, servePages, type PageServer } from './observe/server.ts';
 import type { Logger } from './observe/logger.ts';
 import { createClusterFactsCache } from './reconcile/cluster-facts-cache.ts';
 import { createObjects, resource } from './reconcile/objects.ts';
@@ -29,6 +29,7 @@ import { abortable } from './runtime/abortable.ts';
 import { systemClock } from './runtime/clock.ts';
 import { startController, type Controller } from './runtime/controller.ts';
 import { createWriteGate } from './runtime/write-gate.ts';
+import { startPages } from './pages.ts';
 import { logRun, logThrown } from './run-log.ts';
 import { sentence } from './trouble.ts';
 import { logWatch } from './watch-log.ts';
@@ -95,16 +96,7 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
     running: late.controller?.running() ?? new Map(),
     mayWrite: late.leadership?.isElected() ? late.leadership.mayWrite() : undefined,
   });
-  const servers: PageServer[] = [];
-  if (config.healthAddress)
-    servers.push(
-      await servePages(config.healthAddress, {
-        '/healthz': () => probe(whyNotAlive(facts(), healthLimits)),
-        '/readyz': () => probe(whyNotReady(facts())),
-      }),
-    );
-  if (config.metricsAddress)
-    servers.push(await servePages(config.metricsAddress, { '/metrics': async () => ({ status: 200, ...(await metrics.scrape()) }) }));
+  const servers = await startPages(config, { facts, limits: healthLimits, scrape: metrics.scrape });
   log.info(
     {
       version,
@@ -149,7 +141,6 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
   }
   const leadsFromTheStart = leadership.isElected();
 
-  const logDropped = logDrop(log);
   const recorder = createEventRecorder({
     transport,
     component: manager,
@@ -158,7 +149,7 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
     random,
     onDrop: (why, ...event) => {
       metrics.droppedEvent(why);
-      logDropped(why, ...event);
+      logDrop(log, why, ...event);
     },
   });
   const session = createSession({
