@@ -32,6 +32,8 @@ export interface EmulatorOptions extends Partial<Settings> {
   readonly clock?: () => Date;
   /** Called with every request to Azure once it has arrived, before it is looked at. The answer waits for what it returns. */
   readonly onArrival?: (incoming: Incoming) => Promise<void> | void;
+  /** Called with every request to Azure once its work is done, before the answer is sent. The answer waits for what it returns. */
+  readonly onAnswered?: (incoming: Incoming) => Promise<void> | void;
 }
 
 /** A role assignment, and whether it came from the world or through the handle rather than from a PUT. */
@@ -92,7 +94,7 @@ const marked = (assignment: StoredRoleAssignment): SeededResource => ({ ...roleA
  * good one. Several can run side by side in one process.
  */
 export const startEmulator = async (options: EmulatorOptions): Promise<Emulator> => {
-  const { world, issuerCa, host = '127.0.0.1', port = 0, clock = () => new Date(), onArrival, ...given } = options;
+  const { world, issuerCa, host = '127.0.0.1', port = 0, clock = () => new Date(), onArrival, onAnswered, ...given } = options;
   let settings: Settings = { ...defaultSettings, ...given };
   const state = createState(asWorld(world));
   const { journal, record } = createJournal(settings.journalLimit);
@@ -153,10 +155,6 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
   };
 
   const answer = async (incoming: Incoming): Promise<Answer> => {
-    const admin = await answerAdmin(incoming, { journal, resources, mintToken, applications: state.applications });
-    if (admin !== undefined) return admin;
-    await onArrival?.(incoming);
-
     const signIn = await answerEntra(incoming, entra());
     if (signIn !== undefined) {
       const { kind, clientId, principalId, errorCode, ...plain } = signIn;
@@ -172,7 +170,14 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     return { ...plain, headers: { ...headersOf({ method: incoming.method, status: plain.status, ...about }), ...plain.headers } };
   };
 
-  const server = await startServer(certificate, { host, port }, answer);
+  const server = await startServer(certificate, { host, port }, async (incoming) => {
+    const admin = await answerAdmin(incoming, { journal, resources, mintToken, applications: state.applications });
+    if (admin !== undefined) return admin;
+    await onArrival?.(incoming);
+    const done = await answer(incoming);
+    await onAnswered?.(incoming);
+    return done;
+  });
   url = `https://127.0.0.1:${server.port}`;
   return {
     url,
