@@ -10,8 +10,6 @@ import { sentence } from './trouble.ts';
 
 /** Whether this process leads. Without election it does from the start. */
 export interface Leadership {
-  /** `namespace/name` of the lease; undefined: no election. */
-  readonly lease: string | undefined;
   /** Resolves after the first look at the lease. */
   readonly looked: Promise<void>;
   readonly elected: Promise<void>;
@@ -39,7 +37,6 @@ interface LeadershipOptions {
 }
 
 const alone: Leadership = {
-  lease: undefined,
   looked: Promise.resolve(),
   elected: Promise.resolve(),
   isElected: () => true,
@@ -99,7 +96,6 @@ export const startLeadership = ({ access, election, namespace, log, clock, ...op
     },
   });
   return {
-    lease,
     looked: elector.looked,
     elected: elector.elected,
     isElected: () => isElected,
