@@ -1,4 +1,4 @@
-import { KubeError } from './kube/failure.ts';
+import { KubeError, malformedAnswer } from './kube/failure.ts';
 import { isComplete, type KubeObject } from './kube/object.ts';
 import type { KubeTransport } from './kube/transport.ts';
 import type { Logger } from './observe/logger.ts';
@@ -21,7 +21,7 @@ export const uidOfKubeSystem = async ({ transport, clock, log, signal, onTrouble
       const path = '/api/v1/namespaces/kube-system';
       const kubeSystem = await transport.request<KubeObject | undefined>({ method: 'GET', path, signal });
       if (kubeSystem && isComplete(kubeSystem)) return kubeSystem.metadata.uid;
-      throw new KubeError('the answer is no namespace', { operation: `GET ${path}`, code: 'MalformedAnswer' });
+      throw malformedAnswer(`GET ${path}`, 'the answer is no namespace');
     } catch (error) {
       if (signal.aborted || !(error instanceof KubeError)) throw error;
       const said = sentence('uid', error);

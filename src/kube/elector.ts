@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../runtime/clock.ts';
 import { startDeadline } from '../runtime/deadline.ts';
-import { KubeError, isAlreadyExists, isConflict, isNotFound } from './failure.ts';
-import { malformed, microTime } from './lease.ts';
+import { KubeError, isAlreadyExists, isConflict, isNotFound, malformedAnswer } from './failure.ts';
+import { microTime } from './lease.ts';
 import type { Lease, LeaseClient, LeaseSpec } from './lease.ts';
 
 /** How long things take; client-go's numbers are 15 s, 10 s and 2 s. */
@@ -130,7 +130,7 @@ export const startElector = ({ leases, identity, times, clock, random, ...option
     }
     if (ending.signal.aborted) return;
     // Whatever stands in between and says 200 has renewed nothing.
-    if (lease.spec?.holderIdentity !== identity) throw malformed('does not name this holder');
+    if (lease.spec?.holderIdentity !== identity) throw malformedAnswer('LEASE', 'the answer for the lease does not name this holder');
     see(lease);
     const left = renewDeadlineMilliseconds - age(sent);
     if (left <= 0) return;

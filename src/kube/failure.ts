@@ -71,6 +71,10 @@ export const errorFromSocket = (operation: string, error: unknown): KubeError =>
   return new KubeError(`the API server can't be reached (${code})`, { operation, code }, { cause: error });
 };
 
+/** The error for an answer that isn't what the API promises. */
+export const malformedAnswer = (operation: string, message: string, options?: ErrorOptions): KubeError =>
+  new KubeError(message, { operation, code: 'MalformedAnswer' }, options);
+
 const isStatus = (body: unknown): body is Status => typeof body === 'object' && body !== null && 'kind' in body && body.kind === 'Status';
 
 /** A page of something in between may ask for a day, and a date may come from a clock that is wrong: nobody is blind for longer than this. */

@@ -1,4 +1,4 @@
-import { isNotFound, KubeError } from './failure.ts';
+import { isNotFound, malformedAnswer } from './failure.ts';
 import { isComplete, resourcePath } from './object.ts';
 import type { KubeObject } from './object.ts';
 import type { KubeTransport } from './transport.ts';
@@ -74,12 +74,8 @@ export const createLeaseClient = ({ transport, namespace, name, timeoutSeconds }
   };
 };
 
-/** An answer that isn't a Lease of ours. */
-export const malformed = (what: string): KubeError =>
-  new KubeError(`the answer for the lease ${what}`, { operation: 'LEASE', code: 'MalformedAnswer' });
-
 const checked = (lease: Lease | undefined): Lease => {
-  if (!lease || !isComplete(lease)) throw malformed('is no lease');
+  if (!lease || !isComplete(lease)) throw malformedAnswer('LEASE', 'the answer for the lease is no lease');
   return lease;
 };
 

@@ -2,8 +2,9 @@ import { backOffMilliseconds, spread } from '../runtime/back-off.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { startDeadline } from '../runtime/deadline.ts';
 import { KubeError, errorFromSocket, isGone } from './failure.ts';
-import { isComplete, isNewer, resourcePath, withoutManagedFields } from './object.ts';
-import type { KubeList, KubeObject, Resource } from './object.ts';
+import { listAll } from './list-all.ts';
+import { isNewer, resourcePath } from './object.ts';
+import type { KubeObject, Resource } from './object.ts';
 import type { Change, Store } from './store.ts';
 import type { KubeTransport } from './transport.ts';
 import { openWatch } from './watch-stream.ts';
@@ -167,52 +168,6 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
     lastSignOfLife = clock.monotonic();
   };
 
-  const malformed = (message: string): KubeError => new KubeError(message, { operation: `LIST ${path}`, code: 'MalformedAnswer' });
-
-  /** All pages. A continue token that has expired means that the pages so far belong to a past that can't be completed: from the start again, once. */
-  const listAll = async (): Promise<{ readonly objects: readonly T[]; readonly pages: number; readonly version: string }> => {
-    const objects: T[] = [];
-    let token: string | undefined;
-    let pages = 0;
-    let hasRestarted = false;
-    for (;;) {
-      const query = { ...selectors, limit: String(limits.pageSize), ...(token === undefined ? {} : { continue: token }) };
-      let page: KubeList<T>;
-      try {
-        page = await transport.request<KubeList<T>>({
-          method: 'GET',
-          path,
-          query,
-          signal: stopping.signal,
-          timeoutSeconds: limits.listTimeoutSeconds,
-        });
-      } catch (error) {
-        if (token === undefined || hasRestarted || !isGone(error)) throw error;
-        observe({ kind: 'listRestarted' });
-        hasRestarted = true;
-        objects.length = 0;
-        token = undefined;
-        pages = 0;
-        continue;
-      }
-      alive();
-      pages += 1;
-      for (const item of page.items ?? []) {
-        // The type is what the API promises, not what a broken server sends.
-        // Page by page, or a list of thousands would hold them all until its end.
-        if (isComplete(item ?? {})) objects.push(withoutManagedFields(item));
-        else observe({ kind: 'unparsable', error: new Error('an item of the list has no name, uid or resource version') });
-      }
-      const next = page.metadata?.continue || undefined;
-      if (next !== undefined && next === token) throw malformed('the list goes round in circles');
-      token = next;
-      if (token !== undefined) continue;
-      const version = page.metadata?.resourceVersion;
-      if (!version) throw malformed('the list has no resource version');
-      return { objects, pages, version };
-    }
-  };
-
   /** A list, for those who asked before it began; if it fails, for them the next one counts. */
   const list = async (cause: ListCause): Promise<void> => {
     const served = askers;
@@ -230,7 +185,16 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
   const listAndTell = async (cause: ListCause): Promise<void> => {
     const started = clock.monotonic();
     const toldUpTo = resourceVersion;
-    const { objects, pages, version } = await listAll();
+    const { objects, pages, version } = await listAll<T>(transport, {
+      path,
+      query: selectors,
+      pageSize: limits.pageSize,
+      timeoutSeconds: limits.listTimeoutSeconds,
+      signal: stopping.signal,
+      onPage: alive,
+      onRestart: () => observe({ kind: 'listRestarted' }),
+      onUnparsable: (error) => observe({ kind: 'unparsable', error }),
+    });
     const changes = store.replace(objects, namespace);
     resourceVersion = version;
     // Whoever asked while this list was under way gets one of their own, at once.
@@ -340,8 +304,9 @@ export const startListWatch = <T extends KubeObject>(options: ListWatchOptions<T
 
   /** Sleeps, until `refresh` is called at the latest. */
   const sleepUnlessAsked = async (milliseconds: number): Promise<void> => {
-    const { signal } = startDeadline(clock, milliseconds, stopping.signal, nudge.signal);
-    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    const due = startDeadline(clock, milliseconds, stopping.signal, nudge.signal);
+    if (!due.signal.aborted) await new Promise((resolve) => due.signal.addEventListener('abort', resolve, { once: true }));
+    due.clear();
     stopping.signal.throwIfAborted();
   };
 

@@ -12,7 +12,7 @@ import { WriteRefusedError } from '../runtime/write-gate.ts';
 import { askBeforeWrites } from './ask-before-writes.ts';
 import type { KubeAccess } from './config.ts';
 import type { Credentials, TlsMaterial } from './credentials.ts';
-import { KubeError, errorFromSocket, errorFromStatus } from './failure.ts';
+import { KubeError, errorFromSocket, errorFromStatus, malformedAnswer } from './failure.ts';
 
 export interface KubeRequest {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
@@ -365,8 +365,7 @@ const parseAnswer = async <T>(operation: string, { statusCode: status, headers, 
   try {
     parsed = text === '' ? undefined : JSON.parse(text);
   } catch (error) {
-    if (status < 400)
-      throw new KubeError(`the answer to ${operation} isn't JSON`, { operation, code: 'MalformedAnswer' }, { cause: error });
+    if (status < 400) throw malformedAnswer(operation, `the answer to ${operation} isn't JSON`, { cause: error });
   }
   if (status >= 200 && status < 300) return { status, value: parsed };
   const retryAfter = headers['retry-after'];
@@ -402,7 +401,7 @@ async function* linesOf(
       const [first = '', ...others] = decoder.decode(chunk, { stream: true }).split('\n');
       held.push(first);
       heldLength += first.length;
-      if (heldLength > longestLine) throw new KubeError('the stream has a line without an end', { operation, code: 'MalformedAnswer' });
+      if (heldLength > longestLine) throw malformedAnswer(operation, 'the stream has a line without an end');
       const last = others.pop();
       if (last === undefined) continue;
       yield held.join('');
