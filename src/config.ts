@@ -1,7 +1,10 @@
 import { parseArgs } from 'node:util';
+import { readAllowedScopes } from './config/allowed-scopes.ts';
 import { readAzure, type AzureConfig, type Environment } from './config/azure.ts';
 import { isLabelSelector } from './config/label-selector.ts';
 import { checkElectionTimes, leaseNameOf, type LeaderElectionConfig } from './config/leader-election.ts';
+import { readNamespaces } from './config/namespaces.ts';
+import type { AllowedScopes } from './core/boundary.ts';
 import { parseDuration } from './core/duration.ts';
 
 /** Everything that is configured, read once and frozen. */
@@ -20,6 +23,10 @@ export interface Config {
   readonly watchNamespaces: readonly string[];
   /** Undefined: all objects. */
   readonly watchLabelSelector: string | undefined;
+  /** What objects may reach in Azure. Empty: everything. */
+  readonly allowedScopes: AllowedScopes;
+  /** Where Secrets may be read for receivers. Empty: nowhere. */
+  readonly secretNamespaces: readonly string[];
   /** Undefined: this process is the only one and always leads. */
   readonly leaderElection: LeaderElectionConfig | undefined;
   readonly logLevel: string;
@@ -64,6 +71,14 @@ const flags = {
   'watch-label-selector': {
     default: '',
     help: 'only objects with these labels are worked on, such as shard=a or "shard in (a, b)"; elects a leader of its own',
+  },
+  'allowed-scopes': {
+    default: '',
+    help: 'ARM ids that objects may reach, with all below them, separated by commas; for one namespace as namespace=id; default: all',
+  },
+  'secret-namespaces': {
+    default: '',
+    help: 'the namespaces whose Secrets may be read for receivers, separated by commas; default: none',
   },
   'enable-leader-election': { default: 'true', help: 'of several replicas one works; false only where there is never more than one' },
   'leader-election-lease-duration': { default: '15s', help: 'a lease not renewed for so long may be taken; whole seconds' },
@@ -147,7 +162,7 @@ export const readConfig = (args: readonly string[], environment: Environment): C
   const concurrency = Number(value('concurrency'));
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 64)
     mistakes.push(`${named('concurrency')} is "${value('concurrency')}": write a whole number from 1 to 64.`);
-  const watchNamespaces = readNamespaces(value('watch-namespaces'), named('watch-namespaces'), mistakes);
+  const watchNamespaces = readNamespaces(value('watch-namespaces'), named('watch-namespaces'), 'watch all', mistakes);
   const watchLabelSelector = value('watch-label-selector').trim() || undefined;
   if (watchLabelSelector !== undefined && !isLabelSelector(watchLabelSelector))
     mistakes.push(
@@ -175,6 +190,8 @@ export const readConfig = (args: readonly string[], environment: Environment): C
     concurrency,
     watchNamespaces,
     watchLabelSelector,
+    allowedScopes: readAllowedScopes(value('allowed-scopes'), named('allowed-scopes'), mistakes),
+    secretNamespaces: readNamespaces(value('secret-namespaces'), named('secret-namespaces'), 'read none', mistakes),
     leaderElection: oneOf('enable-leader-election', ['true', 'false']) === 'true' ? leaderElection : undefined,
     logLevel: oneOf('log-level', ['trace', 'debug', 'info', 'warn', 'error']),
     logEncoding: oneOf('log-encoding', ['json', 'console']),
@@ -183,15 +200,6 @@ export const readConfig = (args: readonly string[], environment: Environment): C
   };
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return Object.freeze(config);
-};
-
-const readNamespaces = (text: string, name: string, mistakes: string[]): readonly string[] => {
-  const namespaces = [...new Set(text.split(',').map((each) => each.trim()))].filter((each) => each !== '');
-  if (namespaces.length === 0 && text !== '') mistakes.push(`${name} is "${text}", which names no namespace: leave it out to watch all.`);
-  for (const each of namespaces)
-    if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(each))
-      mistakes.push(`${name} names "${each}", which can't be a namespace: write names separated by commas.`);
-  return namespaces;
 };
 
 const readFlags = (args: readonly string[], mistakes: string[]): Readonly<Record<string, string | undefined>> => {

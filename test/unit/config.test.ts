@@ -47,6 +47,8 @@ describe('the configuration', () => {
       concurrency: 4,
       watchNamespaces: [],
       watchLabelSelector: undefined,
+      allowedScopes: [],
+      secretNamespaces: [],
       leaderElection: {
         leaseName: 'aks-notifier',
         leaseMilliseconds: 15_000,
@@ -183,6 +185,66 @@ describe('a mistake', () => {
     });
     expect(all).toHaveLength(9);
     expect(new ConfigError(all).message.split('\n')).toEqual(all);
+  });
+});
+
+describe('the scopes that are allowed', () => {
+  const shop = '/subscriptions/aaaaaaaa-4444-4444-8444-444444444444/resourceGroups/shop';
+
+  it('are for all namespaces, or for the one that stands before them', () => {
+    expect(read([`--allowed-scopes=${shop}/, team-a=${shop}-(a) ,`]).allowedScopes).toEqual([
+      { prefix: shop, namespace: undefined },
+      { prefix: `${shop}-(a)`, namespace: 'team-a' },
+    ]);
+    expect(read([], { AKS_NOTIFIER_ALLOWED_SCOPES: `constructor=${shop}` }).allowedScopes).toEqual([
+      { prefix: shop, namespace: 'constructor' },
+    ]);
+  });
+
+  it.each([
+    '/subscriptions/aaaaaaaa-4444-4444-8444-444444444444',
+    shop.toUpperCase(),
+    `${shop}/providers/Microsoft.Insights/actionGroups/On Call`,
+  ])('%s is one', (prefix) => {
+    expect(read([`--allowed-scopes=${prefix}`]).allowedScopes).toEqual([{ prefix, namespace: undefined }]);
+  });
+
+  it.each([
+    'shop',
+    '/subscriptions/shop',
+    '/subscriptions/aaaaaaaa-4444-4444-8444-444444444444/shop',
+    `${shop}/..`,
+    `${shop}/providers`,
+    `${shop}/providers/Microsoft.Insights/actionGroups`,
+    `${shop}%2e`,
+    '/subscriptions/aaaaaaaa-4444-4444-8444-444444444444/resourceGroups/..',
+    '/providers/Microsoft.Management/managementGroups/root',
+    'team-a=',
+  ])('%s is none, and the form is told', (prefix) => {
+    expect(mistakes([`--allowed-scopes=${prefix}`])).toEqual([
+      `--allowed-scopes (or AKS_NOTIFIER_ALLOWED_SCOPES) lists "${prefix}": write the full id of a subscription, a resource group or a resource, such as /subscriptions/<id>/resourceGroups/shop, with a namespace and = in front of it if it is for that one only.`,
+    ]);
+  });
+
+  it.each(['Team_A', ''])('for a namespace that can’t be one (“%s”) are refused', (namespace) => {
+    expect(mistakes([`--allowed-scopes=${namespace}=${shop}`])).toEqual([
+      `--allowed-scopes (or AKS_NOTIFIER_ALLOWED_SCOPES) lists "${namespace}=${shop}", where "${namespace}" can't be a namespace: write namespace=/subscriptions/….`,
+    ]);
+  });
+
+  it('are never everything by mistake', () => {
+    expect(mistakes(['--allowed-scopes=,'])).toEqual([
+      '--allowed-scopes (or AKS_NOTIFIER_ALLOWED_SCOPES) is ",", which names no scope: leave it out to allow everything.',
+    ]);
+  });
+});
+
+describe('the namespaces of Secrets', () => {
+  it('are named one by one', () => {
+    expect(read(['--secret-namespaces=team-a, team-b']).secretNamespaces).toEqual(['team-a', 'team-b']);
+    expect(mistakes(['--secret-namespaces=Team', '--secret-namespaces=,'])).toEqual([
+      '--secret-namespaces (or AKS_NOTIFIER_SECRET_NAMESPACES) is ",", which names no namespace: leave it out to read none.',
+    ]);
   });
 });
 
