@@ -5,6 +5,7 @@ import type { Action } from '../core/announcements.ts';
 import type { EventDrop } from '../kube/event-recorder.ts';
 import { isGone } from '../kube/failure.ts';
 import type { Occurrence } from '../kube/list-watch.ts';
+import { keyOf } from '../kube/object.ts';
 import type { Store } from '../kube/store.ts';
 import type { RequestReport } from '../kube/transport.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -55,9 +56,9 @@ export const createMetrics = (options: MetricsOptions): Metrics => {
 
   /** Per key the uid of the object, and when, in seconds since 1970. */
   const successes = new Map<string, { readonly uid: string; readonly seconds: number }>();
-  const lastSuccessOf = ({ metadata: { namespace, name, uid } }: MaintenanceNotification): number | undefined => {
-    const success = successes.get(`${namespace}/${name}`);
-    return success?.uid === uid ? success.seconds : undefined;
+  const lastSuccessOf = (object: MaintenanceNotification): number | undefined => {
+    const success = successes.get(keyOf(object));
+    return success?.uid === object.metadata.uid ? success.seconds : undefined;
   };
 
   return {
