@@ -1,4 +1,5 @@
 import { receiverFault, receiverLists } from './action-group-limits.ts';
+import { echoed } from './echo.ts';
 import { locationConflict, resourceNotFound } from './errors.ts';
 import type { Answer } from './http.ts';
 import { checkAssignable, dropIdentity, identityToWire, settleIdentity, type IdentityBody, type StoredIdentity } from './identity.ts';
@@ -51,22 +52,45 @@ const withCommonSchema = new Set<string>([
 /** Lists whose receivers have a `status`. Which one a mail address shows before its owner confirmed it isn't known; assumed: `Enabled`. */
 const withStatus = new Set<string>(['emailReceivers', 'smsReceivers']);
 
-const receiverToWire = (list: string, receiver: Receiver): Receiver => ({
+type Defaults = Azure['settings']['defaults'];
+
+/** The fields of a receiver that come back whether or not they were sent. */
+const receiverDefaults = (list: string, defaults: Defaults): Receiver => {
+  if (defaults === 'none') return {};
+  return {
+    ...(withCommonSchema.has(list) ? { useCommonAlertSchema: false } : {}),
+    ...(withStatus.has(list) ? { status: 'Enabled' } : {}),
+    ...(defaults === 'all' && list === 'webhookReceivers' ? { useAadAuth: false } : {}),
+  };
+};
+
+const receiverToWire = (list: string, receiver: Receiver, defaults: Defaults): Receiver => ({
+  ...receiverDefaults(list, defaults),
   ...receiver,
-  ...(withCommonSchema.has(list) ? { useCommonAlertSchema: receiver['useCommonAlertSchema'] ?? false } : {}),
-  ...(withStatus.has(list) ? { status: 'Enabled' } : {}),
 });
+
+const propertiesToWire = ({ properties }: StoredActionGroup['body'], defaults: Defaults): Record<string, unknown> => {
+  const lists = receiverLists
+    .filter((list) => defaults !== 'none' || (properties[list] ?? []).length > 0)
+    .map((list) => [list, (properties[list] ?? []).map((receiver) => receiverToWire(list, receiver, defaults))]);
+  const { groupShortName, incidentReceivers = defaults === 'all' ? [] : null } = properties;
+  return {
+    groupShortName,
+    ...(defaults === 'none' ? {} : { enabled: true }),
+    ...(properties.enabled === undefined ? {} : { enabled: properties.enabled }),
+    ...Object.fromEntries(lists),
+    ...(incidentReceivers === null ? {} : { incidentReceivers }),
+  };
+};
 
 /** `global` comes back as `Global`; other locations as they were sent. */
 const locationToWire = (location: string): string => (location.toLowerCase() === 'global' ? 'Global' : location);
 
 /** An action group as answers show it, recorded oddities included: the GUID in upper case, `kind` and missing `tags` as null. */
 export const actionGroupToWire = (azure: Azure, group: StoredActionGroup): WireResource => {
-  const { tags = null, location, properties } = group.body;
+  const { tags = null, location } = group.body;
   const subscriptionId = azure.settings.upperCaseActionGroupIds ? group.subscriptionId.toUpperCase() : group.subscriptionId;
-  const lists = receiverLists.map((list) => [list, (properties[list] ?? []).map((receiver) => receiverToWire(list, receiver))]);
-  const { incidentReceivers } = properties;
-  return {
+  return echoed(azure.settings, {
     id: `/subscriptions/${subscriptionId}/resourceGroups/${group.resourceGroup}/providers/microsoft.insights/actionGroups/${group.name}`,
     type: 'Microsoft.Insights/ActionGroups',
     name: group.name,
@@ -74,13 +98,8 @@ export const actionGroupToWire = (azure: Azure, group: StoredActionGroup): WireR
     kind: null,
     tags,
     ...(group.identity === undefined ? {} : { identity: identityToWire(azure, group.identity) }),
-    properties: {
-      groupShortName: properties.groupShortName,
-      enabled: properties.enabled ?? true,
-      ...Object.fromEntries(lists),
-      ...(incidentReceivers === undefined || incidentReceivers === null ? {} : { incidentReceivers }),
-    },
-  };
+    properties: propertiesToWire(group.body, azure.settings.defaults),
+  });
 };
 
 /** Action groups: PUT replaces everything, PATCH changes tags, identity and `enabled` only. */

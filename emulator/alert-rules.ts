@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ruleFault } from './alert-rule-limits.ts';
+import { echoed } from './echo.ts';
 import { badRequest, linkedAuthorizationFailed, locationConflict, resourceNotFound } from './errors.ts';
 import type { Answer } from './http.ts';
 import {
@@ -18,6 +19,17 @@ import { checkedBody, schemas } from './schema.ts';
 import { withSevenDigits } from './time.ts';
 import { isClusterId } from './world.ts';
 
+/** The part of a condition that the emulator itself reads. */
+interface Condition {
+  readonly criterionType?: string;
+  readonly query?: string;
+  readonly timeAggregation?: string;
+  readonly operator?: string;
+  readonly threshold?: number;
+  readonly dimensions?: readonly unknown[];
+  readonly failingPeriods?: { readonly numberOfEvaluationPeriods?: number; readonly minFailingPeriodsToAlert?: number };
+}
+
 /** The part of a rule's properties that the emulator itself reads; everything else goes through as it came. */
 export interface RuleProperties {
   readonly [property: string]: unknown;
@@ -31,16 +43,7 @@ export interface RuleProperties {
   readonly muteActionsDuration?: string;
   readonly autoMitigate?: boolean;
   readonly actions?: { readonly actionGroups?: readonly string[] };
-  readonly criteria?: {
-    readonly allOf?: readonly {
-      readonly query?: string;
-      readonly timeAggregation?: string;
-      readonly operator?: string;
-      readonly threshold?: number;
-      readonly dimensions?: readonly unknown[];
-      readonly failingPeriods?: { readonly numberOfEvaluationPeriods?: number; readonly minFailingPeriodsToAlert?: number };
-    }[];
-  };
+  readonly criteria?: { readonly allOf?: readonly Condition[] };
 }
 
 /** The body of a PUT, read-only properties taken out. */
@@ -76,14 +79,44 @@ const shortLocation = (location: string): string => location.toLowerCase().repla
 /** Applications are named by their client id, people by their address. */
 const kindOfAuthor = (by: string): string => (isGuid(by) ? 'Application' : 'User');
 
+const conditionWithDefaults = (condition: Condition): Condition => ({
+  criterionType: 'StaticThresholdCriterion',
+  dimensions: [],
+  ...condition,
+  failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1, ...condition.failingPeriods },
+});
+
+/** A rule's body with the defaults that the settings add. A scope's type is what the portal's exports show as `targetResourceTypes`. */
+const withDefaults = (defaults: Azure['settings']['defaults'], { kind, properties }: StoredAlertRule['body']) => {
+  if (defaults === 'none') return { kind, properties };
+  if (defaults === 'recorded') return { kind, properties: { enabled: true, ...properties } };
+  const allOf = (properties.criteria?.allOf ?? []).map(conditionWithDefaults);
+  return {
+    kind: kind ?? 'LogAlert',
+    properties: {
+      enabled: true,
+      autoMitigate: true,
+      skipQueryValidation: false,
+      checkWorkspaceAlertsStorageConfigured: false,
+      muteActionsDuration: null,
+      overrideQueryTimeRange: null,
+      targetResourceTypes: (properties.scopes ?? []).filter(isClusterId).map(() => 'microsoft.containerservice/managedclusters'),
+      ...properties,
+      criteria: { ...properties.criteria, allOf },
+      actions: { actionGroups: [], customProperties: {}, actionProperties: {}, ...properties.actions },
+    },
+  };
+};
+
 /**
  * A rule as answers show it. What the client didn't send isn't echoed, but for `enabled`; ids and types have the casing that the service
  * was seen to answer with, which isn't the one that clients send.
  */
 export const alertRuleToWire = (azure: Azure, rule: StoredAlertRule): WireResource => {
-  const { kind, tags, location, properties } = rule.body;
+  const { tags, location } = rule.body;
+  const { kind, properties } = withDefaults(azure.settings.defaults, rule.body);
   const typeInId = azure.settings.alertRuleIds === 'lowerCase' ? type.toLowerCase() : type;
-  return {
+  return echoed(azure.settings, {
     id: `/subscriptions/${rule.subscriptionId}/resourceGroups/${rule.resourceGroup}/providers/${typeInId}/${rule.name}`,
     name: rule.name,
     type,
@@ -92,7 +125,7 @@ export const alertRuleToWire = (azure: Azure, rule: StoredAlertRule): WireResour
     ...(tags === undefined || tags === null ? {} : { tags }),
     ...(rule.identity === undefined ? {} : { identity: identityToWire(azure, rule.identity) }),
     etag: `"${rule.etag}"`,
-    properties: { enabled: true, ...properties, createdWithApiVersion: rule.createdWithApiVersion },
+    properties: { ...properties, createdWithApiVersion: rule.createdWithApiVersion },
     systemData: {
       createdBy: rule.created.by,
       createdByType: kindOfAuthor(rule.created.by),
@@ -101,7 +134,7 @@ export const alertRuleToWire = (azure: Azure, rule: StoredAlertRule): WireResour
       lastModifiedByType: kindOfAuthor(rule.modified.by),
       lastModifiedAt: withSevenDigits(rule.modified.at),
     },
-  };
+  });
 };
 
 /** What a rule refers to must be readable for whoever writes it, as Azure Monitor's documentation on creating alerts says. */

@@ -1,6 +1,7 @@
+import { echoed } from './echo.ts';
 import { ArmError, resourceNotFound } from './errors.ts';
 import { page } from './page.ts';
-import type { ArmRequest, Azure, ResourceProvider } from './provider.ts';
+import type { ArmRequest, Azure, ResourceProvider, WireResource } from './provider.ts';
 import { idKey, lastSegment } from './resource-id.ts';
 import type { Cluster } from './world.ts';
 
@@ -11,7 +12,7 @@ const apiVersions = ['2026-06-01'];
 /** AKS answers with a small `g` in `resourcegroups`, whatever was sent: one more reason to compare ids without case. */
 const idToWire = (id: string): string => id.replace(/\/resourceGroups\//iu, '/resourcegroups/');
 
-const clusterToWire = ({ id, location, upgradeChannel, nodeOSUpgradeChannel = 'NodeImage' }: Cluster): Record<string, unknown> => ({
+const clusterToWire = ({ id, location, upgradeChannel, nodeOSUpgradeChannel = 'NodeImage' }: Cluster): WireResource => ({
   id: idToWire(id),
   name: lastSegment(id),
   type: 'Microsoft.ContainerService/ManagedClusters',
@@ -25,7 +26,7 @@ const clusterToWire = ({ id, location, upgradeChannel, nodeOSUpgradeChannel = 'N
   },
 });
 
-const configurationToWire = (cluster: Cluster, name: string, properties: unknown): Record<string, unknown> => ({
+const configurationToWire = (cluster: Cluster, name: string, properties: unknown): WireResource => ({
   id: `${idToWire(cluster.id)}/maintenanceConfigurations/${name}`,
   name,
   type: configurationType,
@@ -33,15 +34,15 @@ const configurationToWire = (cluster: Cluster, name: string, properties: unknown
 });
 
 /** AKS clusters, read only: the world says what there is. */
-export const clusters = ({ state }: Azure): ResourceProvider => ({
+export const clusters = (azure: Azure): ResourceProvider => ({
   type,
   apiVersions,
   placement: 'resourceGroup',
   verbs: {
     GET: ({ path }) => {
-      const cluster = state.clusters.get(idKey(path.id));
+      const cluster = azure.state.clusters.get(idKey(path.id));
       if (cluster === undefined) throw resourceNotFound(`${type}/${path.names[0] ?? ''}`, path.resourceGroup ?? '');
-      return { status: 200, body: clusterToWire(cluster) };
+      return { status: 200, body: echoed(azure.settings, clusterToWire(cluster)) };
     },
   },
 });
@@ -69,14 +70,16 @@ export const maintenanceConfigurations = (azure: Azure): ResourceProvider => {
         if (found === undefined) {
           throw new ArmError(404, { code: 'NotFound', message: `The maintenance configuration '${wanted}' was not found.` });
         }
-        return { status: 200, body: configurationToWire(cluster, ...found) };
+        return { status: 200, body: echoed(azure.settings, configurationToWire(cluster, ...found)) };
       },
       LIST: (request) => {
         const cluster = parent(request);
         const entries = new Map(
           Object.entries(cluster.maintenanceConfigurations ?? {}).map(([name, properties]) => [name.toLowerCase(), { name, properties }]),
         );
-        return page(azure, request, entries, ({ name, properties }) => configurationToWire(cluster, name, properties));
+        return page(azure, request, entries, ({ name, properties }) =>
+          echoed(azure.settings, configurationToWire(cluster, name, properties)),
+        );
       },
     },
   };

@@ -87,7 +87,10 @@ const errorCodeOf = ({ status, body }: Answer): string | undefined => {
 const byId = <Resource extends WireResource>(resources: readonly Resource[]): Resource[] =>
   structuredClone(resources).toSorted((left, right) => left.id.localeCompare(right.id));
 
-const marked = (assignment: StoredRoleAssignment): SeededResource => ({ ...roleAssignmentToWire(assignment), isSeed: assignment.isSeed });
+const marked = (azure: Azure, assignment: StoredRoleAssignment): SeededResource => ({
+  ...roleAssignmentToWire(azure, assignment),
+  isSeed: assignment.isSeed,
+});
 
 /**
  * Starts an emulator of the corner of Azure that the operator talks to. Throws an error that names every mistake when the world isn't a
@@ -140,7 +143,7 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
   const resources = (): Resources => ({
     actionGroups: byId([...state.actionGroups.values()].map((group) => actionGroupToWire(azure, group))),
     alertRules: byId([...state.alertRules.values()].map((rule) => alertRuleToWire(azure, rule))),
-    roleAssignments: byId([...state.roleAssignments.all()].map(marked)),
+    roleAssignments: byId([...state.roleAssignments.all()].map((assignment) => marked(azure, assignment))),
   });
 
   const mintToken: Emulator['mintToken'] = (clientId, { audience = managementAudiences[0] ?? url, expiresInSeconds = 3600 } = {}) => {

@@ -1,3 +1,4 @@
+import { echoed } from './echo.ts';
 import { ArmError } from './errors.ts';
 import type { Answer } from './http.ts';
 import { page } from './page.ts';
@@ -23,14 +24,16 @@ export interface RoleAssignmentBody {
 const type = 'Microsoft.Authorization/roleAssignments';
 
 /** A role assignment as answers show it. `createdBy` is null in the answer to the PUT that made it, and set from then on. */
-export const roleAssignmentToWire = (assignment: StoredRoleAssignment, isAnswerToPut = false): WireResource => {
+export const roleAssignmentToWire = ({ settings }: Azure, assignment: StoredRoleAssignment, isAnswerToPut = false): WireResource => {
   const { subscriptionId = '' } = whereIs(assignment.scope);
-  return {
+  const scope = settings.lowerCaseAssignmentScopes ? assignment.scope.toLowerCase() : assignment.scope;
+  const roles = `${settings.roleDefinitionIds === 'bare' ? '' : `/subscriptions/${subscriptionId}`}/providers/Microsoft.Authorization/roleDefinitions`;
+  return echoed(settings, {
     properties: {
-      roleDefinitionId: `/subscriptions/${subscriptionId}/providers/Microsoft.Authorization/roleDefinitions/${assignment.roleDefinitionId}`,
+      roleDefinitionId: `${roles}/${assignment.roleDefinitionId}`,
       principalId: assignment.principalId,
       principalType: assignment.principalType,
-      scope: assignment.scope,
+      scope,
       condition: assignment.condition ?? null,
       conditionVersion: assignment.conditionVersion ?? null,
       createdOn: withSevenDigits(assignment.createdOn),
@@ -40,10 +43,10 @@ export const roleAssignmentToWire = (assignment: StoredRoleAssignment, isAnswerT
       delegatedManagedIdentityResourceId: assignment.delegatedManagedIdentityResourceId ?? null,
       description: assignment.description ?? null,
     },
-    id: `${assignment.scope}/providers/${type}/${assignment.name}`,
+    id: `${scope}/providers/${type}/${assignment.name}`,
     type,
     name: assignment.name,
-  };
+  });
 };
 
 const notFound = (name: string): ArmError =>
@@ -157,7 +160,7 @@ export const roleAssignments = (azure: Azure): ResourceProvider => {
       isSeed: existing?.isSeed ?? false,
     };
     store.put(assignment);
-    return { status: existing === undefined ? 201 : 200, body: roleAssignmentToWire(assignment, true) };
+    return { status: existing === undefined ? 201 : 200, body: roleAssignmentToWire(azure, assignment, true) };
   };
 
   return {
@@ -168,7 +171,7 @@ export const roleAssignments = (azure: Azure): ResourceProvider => {
       GET: (request) => {
         const assignment = find(request);
         if (assignment === undefined) throw notFound(request.path.names.at(-1) ?? '');
-        return { status: 200, body: roleAssignmentToWire(assignment) };
+        return { status: 200, body: roleAssignmentToWire(azure, assignment) };
       },
       LIST: (request) => {
         const { below, principalId } = readFilter(request.incoming.query.get('$filter'));
@@ -178,14 +181,14 @@ export const roleAssignments = (azure: Azure): ResourceProvider => {
           const isIn = scopeContains(assignment.scope, scope) || (below && scopeContains(scope, assignment.scope));
           if (isIn) shown.set(assignment.name, assignment);
         }
-        return page(azure, request, shown, (assignment) => roleAssignmentToWire(assignment));
+        return page(azure, request, shown, (assignment) => roleAssignmentToWire(azure, assignment));
       },
       PUT: put,
       DELETE: (request) => {
         const assignment = find(request);
         if (assignment === undefined) return { status: 204 };
         store.remove(assignment.name);
-        return { status: 200, body: roleAssignmentToWire(assignment) };
+        return { status: 200, body: roleAssignmentToWire(azure, assignment) };
       },
     },
   };

@@ -20,6 +20,34 @@ export interface Settings {
   readonly upperCaseActionGroupIds: boolean;
   /** Whether the action group service answers its own errors flat, `{code, message}`, as specified. Default true. */
   readonly flatActionGroupErrors: boolean;
+  /** `minutes`: durations come back in minutes, `PT60M` for `PT1H`. Default `asSent`. */
+  readonly durations: 'asSent' | 'minutes';
+  /** `newlineCut`: a query's last newline is missing when it comes back. Default `asSent`. */
+  readonly queryEnd: 'asSent' | 'newlineCut';
+  /** What stands where a resource has no tags. Default `recorded`: an alert rule has no such key, an action group has null. */
+  readonly emptyTags: 'recorded' | 'absent' | 'null' | 'empty';
+  /**
+   * The letters of ids and resource types: own ids, scopes, action groups of rules, user-assigned identities, resources of receivers, roles.
+   * `exported`: `resourcegroups` and the group's name in capitals, as in some exports. Default `recorded`: what was sent as it was sent, and
+   * own ids as the two settings above say.
+   */
+  readonly idCasing: 'recorded' | 'lower' | 'upper' | 'exported';
+  /** The letters of words such as `GreaterThan`, `LogAlert` and `SystemAssigned`. Default `asSent`. */
+  readonly wordCasing: 'asSent' | 'lower' | 'upper';
+  /** `reversed`: receivers and dimensions come back in another order. Default `asSent`. */
+  readonly listOrder: 'asSent' | 'reversed';
+  /** Whether every resource and every object in it has a field more than specified. Default false. */
+  readonly unknownFields: boolean;
+  /**
+   * Which fields that weren't sent come back with their defaults. `recorded`: `enabled`, the lists of receivers, their `status` and
+   * `useCommonAlertSchema`; `none`: not even these; `all`: also those of a rule's conditions, `autoMitigate`, `skipQueryValidation`, a null
+   * `muteActionsDuration` and the like. Default `recorded`.
+   */
+  readonly defaults: 'recorded' | 'none' | 'all';
+  /** `bare`: roles are named without the subscription, `/providers/Microsoft.Authorization/roleDefinitions/…`. Default `subscription`. */
+  readonly roleDefinitionIds: 'subscription' | 'bare';
+  /** Whether the scope of a role assignment comes back in small letters. Default false: as it was sent. */
+  readonly lowerCaseAssignmentScopes: boolean;
   /** The journal keeps at least so many of the newest calls. Default 200,000. */
   readonly journalLimit: number;
   /** Whether the journal keeps the bodies of requests and answers; off saves memory in long runs. Default true. */
@@ -38,6 +66,16 @@ export const defaultSettings: Settings = {
   alertRuleIds: 'lowerCase',
   upperCaseActionGroupIds: true,
   flatActionGroupErrors: true,
+  durations: 'asSent',
+  queryEnd: 'asSent',
+  emptyTags: 'recorded',
+  idCasing: 'recorded',
+  wordCasing: 'asSent',
+  listOrder: 'asSent',
+  unknownFields: false,
+  defaults: 'recorded',
+  roleDefinitionIds: 'subscription',
+  lowerCaseAssignmentScopes: false,
   journalLimit: 200_000,
   journalBodies: true,
 };
