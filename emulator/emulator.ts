@@ -4,12 +4,14 @@ import { alertRules, alertRuleToWire } from './alert-rules.ts';
 import { createAssertionVerifier } from './assertion.ts';
 import { createServerCertificate } from './certificates.ts';
 import { clusters, maintenanceConfigurations } from './clusters.ts';
-import { answerEntra, type EntraContext } from './entra.ts';
-import { createGateway } from './gateway.ts';
+import { aboutSignIn, answerEntra, type EntraContext } from './entra.ts';
+import { faultContext, type FaultableCall } from './fault-answers.ts';
+import { afterWork, createFaults, faultName, insteadOfWork, slowness, type FaultEffect, type Faults } from './faults.ts';
+import { aboutAddress, callerOf, createGateway, nameIn } from './gateway.ts';
 import { createHeaders } from './headers.ts';
-import type { Answer, Incoming } from './http.ts';
+import type { Answer, Incoming, Outcome } from './http.ts';
 import { createJournal, type Call, type Journal } from './journal.ts';
-import type { Azure, WireResource } from './provider.ts';
+import type { Azure, ResourceProvider, WireResource } from './provider.ts';
 import type { StoredRoleAssignment } from './role-assignment-store.ts';
 import { roleAssignments, roleAssignmentToWire } from './role-assignments.ts';
 import { startServer } from './server.ts';
@@ -28,7 +30,7 @@ export interface EmulatorOptions extends Partial<Settings> {
   readonly host?: string;
   /** Default 0: any free port. */
   readonly port?: number;
-  /** The time by which tokens expire and things are dated. Default: the real one. */
+  /** The time by which tokens expire, things are dated and rate limits fill up, before `Emulator.clock` moves it. Default: the real one. */
   readonly clock?: () => Date;
   /** Called with every request to Azure once it has arrived, before it is looked at. The answer waits for what it returns. */
   readonly onArrival?: (incoming: Incoming) => Promise<void> | void;
@@ -56,6 +58,9 @@ export interface Emulator {
   readonly ca: string;
   readonly journal: Journal;
   readonly world: WorldHandle;
+  readonly faults: Faults;
+  /** Everything that the emulator dates, expires or counts goes by this clock; `advance` puts it forward and changes nothing else. */
+  readonly clock: { readonly now: () => Date; readonly advance: (milliseconds: number) => void };
   /** Changes the given settings from the next request on; what counts or keeps something (`journalLimit`, …) is read at the start only. */
   readonly settings: { readonly set: (change: Partial<Settings>) => void };
   /** Deep copies, in the order of their ids. */
@@ -77,12 +82,53 @@ const otherResources = ['https://graph.microsoft.com'];
 const fieldOf = (value: unknown, field: string): unknown =>
   typeof value === 'object' && value !== null ? Object.entries(value).find(([name]) => name === field)?.[1] : undefined;
 
+/** ARM's code, nested or flat, or the sign-in service's number. */
 const errorCodeOf = ({ status, body }: Answer): string | undefined => {
   if (status < 400) return undefined;
+  const [number] = [fieldOf(body, 'error_codes')].flat();
+  if (typeof number === 'number') return `AADSTS${number}`;
   const detail = fieldOf(body, 'error') ?? body;
   const code = fieldOf(detail, 'code');
   return typeof code === 'string' ? code : undefined;
 };
+
+const bodyOf = (outcome: Outcome): unknown => (typeof outcome === 'string' ? undefined : outcome.body);
+
+/** The parsed body of a request that nobody looked at. */
+const jsonOf = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+/** What can be told of a request before anything is looked at. */
+const faultableCall = (incoming: Incoming, providers: readonly ResourceProvider[]): FaultableCall => {
+  const { method, path } = incoming;
+  const signIn = aboutSignIn(incoming);
+  if (signIn !== undefined) return { ...signIn, method, path };
+  try {
+    const address = aboutAddress(incoming, providers);
+    return {
+      kind: 'arm',
+      method,
+      path,
+      id: address.path?.id,
+      type: address.type,
+      operation: address.operation,
+      subscriptionId: address.path?.subscriptionId,
+      resourceGroup: address.path?.resourceGroup,
+      name: nameIn(address.path),
+    };
+  } catch (error) {
+    if (error instanceof URIError) return { kind: 'arm', method, path };
+    throw error;
+  }
+};
+
+/** What the journal says of a call besides what came of it. */
+type CallDetails = Omit<Call, 'sequence' | 'at' | 'method' | 'path' | 'status' | 'fault' | 'responseBody'>;
 
 const byId = <Resource extends WireResource>(resources: readonly Resource[]): Resource[] =>
   structuredClone(resources).toSorted((left, right) => left.id.localeCompare(right.id));
@@ -97,7 +143,9 @@ const marked = (azure: Azure, assignment: StoredRoleAssignment): SeededResource 
  * good one. Several can run side by side in one process.
  */
 export const startEmulator = async (options: EmulatorOptions): Promise<Emulator> => {
-  const { world, issuerCa, host = '127.0.0.1', port = 0, clock = () => new Date(), onArrival, onAnswered, ...given } = options;
+  const { world, issuerCa, host = '127.0.0.1', port = 0, clock: givenClock = () => new Date(), onArrival, onAnswered, ...given } = options;
+  let advancedMilliseconds = 0;
+  const clock = (): Date => new Date(givenClock().getTime() + advancedMilliseconds);
   let settings: Settings = { ...defaultSettings, ...given };
   const state = createState(asWorld(world));
   const { journal, record } = createJournal(settings.journalLimit);
@@ -108,6 +156,7 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     leewaySeconds: settings.assertionLeewaySeconds,
   });
   const headersOf = createHeaders(clock);
+  const faults = createFaults();
 
   // The address is known only once the server listens, and the server needs something to serve.
   let url = '';
@@ -133,12 +182,8 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     resources: [...audiences(), ...otherResources],
     federationErrors: settings.federationErrors,
   });
-  const gateway = createGateway(
-    azure,
-    [alertRules(azure), actionGroups(azure), roleAssignments(azure), maintenanceConfigurations(azure), clusters(azure)],
-    tokens,
-    audiences,
-  );
+  const providers = [alertRules(azure), actionGroups(azure), roleAssignments(azure), maintenanceConfigurations(azure), clusters(azure)];
+  const gateway = createGateway(azure, providers, tokens, audiences);
 
   const resources = (): Resources => ({
     actionGroups: byId([...state.actionGroups.values()].map((group) => actionGroupToWire(azure, group))),
@@ -152,25 +197,56 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     return tokens.mint(application, audience, expiresInSeconds);
   };
 
-  const note = (incoming: Incoming, answer: Answer, more: Partial<Call> & Pick<Call, 'kind'>): void => {
-    const { method, path } = incoming;
-    record({ at: clock().toISOString(), method, path, status: answer.status, ...more });
-  };
-
-  const answer = async (incoming: Incoming): Promise<Answer> => {
+  /** What the emulator answers of itself, with what the journal shall say of it. */
+  const work = async (incoming: Incoming): Promise<{ answer: Answer; call: CallDetails }> => {
+    const { method } = incoming;
     const signIn = await answerEntra(incoming, entra());
     if (signIn !== undefined) {
       const { kind, clientId, principalId, errorCode, ...plain } = signIn;
-      note(incoming, plain, { kind, name: clientId, principalId, errorCode });
-      return { ...plain, headers: headersOf({ method: incoming.method, status: plain.status }) };
+      return {
+        answer: { ...plain, headers: headersOf({ method, status: plain.status }) },
+        call: { kind, name: clientId, principalId, errorCode },
+      };
     }
-
     const { answer: plain, caller, path, type, operation, apiVersion, requestBody } = await gateway(incoming);
     const about = { type, subscriptionId: path?.subscriptionId, principalId: caller?.objectId };
-    const name = path?.isCollection === false ? path.names.at(-1) : undefined;
-    const bodies = settings.journalBodies ? { requestBody, responseBody: plain.body } : {};
-    note(incoming, plain, { kind: 'arm', ...about, operation, name, apiVersion, errorCode: errorCodeOf(plain), ...bodies });
-    return { ...plain, headers: { ...headersOf({ method: incoming.method, status: plain.status, ...about }), ...plain.headers } };
+    const headers = { ...headersOf({ method, status: plain.status, ...about }), ...plain.headers };
+    return { answer: { ...plain, headers }, call: { kind: 'arm', ...about, operation, name: nameIn(path), apiVersion, requestBody } };
+  };
+
+  const note = ({ method, path }: Incoming, outcome: Outcome, { requestBody, ...call }: CallDetails, fault?: string): void => {
+    const sent =
+      typeof outcome === 'string' ? { status: 0, errorCode: outcome } : { status: outcome.status, errorCode: errorCodeOf(outcome) };
+    const bodies = settings.journalBodies && call.kind === 'arm' ? { requestBody, responseBody: bodyOf(outcome) } : {};
+    record({ at: clock().toISOString(), method, path, ...call, ...sent, ...(fault === undefined ? {} : { fault }), ...bodies });
+  };
+
+  /** Carries a fault out, around the work or instead of it. */
+  const answerFaulty = async (incoming: Incoming, effect: FaultEffect, about: FaultableCall): Promise<Outcome> => {
+    const caller = await callerOf(incoming, tokens, audiences());
+    const principalId = caller?.objectId;
+    const instead = insteadOfWork(effect, faultContext(about, { principalId, tenantId: state.tenantId, url, now: clock() }));
+    if (instead !== undefined) {
+      const requestBody = about.kind === 'arm' ? jsonOf(incoming.body) : undefined;
+      const { kind, type, operation, subscriptionId, name } = about;
+      note(incoming, instead, { kind, type, operation, subscriptionId, name, principalId, requestBody }, faultName(effect));
+      if (typeof instead === 'string') return instead;
+      return { ...instead, headers: { ...headersOf({ method: incoming.method, status: instead.status }), ...instead.headers } };
+    }
+    const { answer, call } = await work(incoming);
+    const outcome = afterWork(effect, answer);
+    note(incoming, outcome, call, faultName(effect));
+    await slowness(effect);
+    return outcome;
+  };
+
+  const answer = async (incoming: Incoming): Promise<Outcome> => {
+    const about = faultableCall(incoming, providers);
+    const effect = faults.take(about);
+    if (effect !== undefined) return answerFaulty(incoming, effect, about);
+    const worked = await work(incoming);
+    note(incoming, worked.answer, worked.call);
+    return worked.answer;
   };
 
   const server = await startServer(certificate, { host, port }, async (incoming) => {
@@ -187,6 +263,13 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     ca: certificate.ca,
     journal,
     world: createWorldHandle(state, clock),
+    faults: { add: faults.add, clear: faults.clear },
+    clock: {
+      now: clock,
+      advance: (milliseconds) => {
+        advancedMilliseconds += milliseconds;
+      },
+    },
     settings: {
       set: (change) => {
         settings = { ...settings, ...change };

@@ -36,6 +36,8 @@ const errorWords: Readonly<Record<number, readonly [status: number, error: strin
   70_021: [400, 'invalid_request'],
   90_002: [400, 'invalid_request'],
   90_014: [400, 'invalid_request'],
+  90_033: [503, 'temporarily_unavailable'],
+  90_055: [429, 'temporarily_unavailable'],
   90_061: [400, 'invalid_request'],
   500_011: [400, 'invalid_resource'],
   700_016: [400, 'unauthorized_client'],
@@ -57,22 +59,21 @@ class EntraError extends Error {
   }
 }
 
-const refusal = (error: EntraError, context: EntraContext, correlationId: string): EntraAnswer => {
-  const [status, word] = errorWords[error.number] ?? [400, 'invalid_request'];
+/** An error of the sign-in service as it is sent, except for numbers that `errorWords` doesn't have: 400 `invalid_request`. */
+export const signInRefusal = (number: number, message: string, at: Date, url: string, correlationId: string): Answer => {
+  const [status, word] = errorWords[number] ?? [400, 'invalid_request'];
   const traceId = randomUUID();
-  const at = timestamp(context.clock());
+  const timestampText = timestamp(at);
   return {
-    kind: 'token',
     status,
-    errorCode: `AADSTS${error.number}`,
     body: {
       error: word,
-      error_description: `AADSTS${error.number}: ${error.message} Trace ID: ${traceId} Correlation ID: ${correlationId} Timestamp: ${at}`,
-      error_codes: [error.number],
-      timestamp: at,
+      error_description: `AADSTS${number}: ${message} Trace ID: ${traceId} Correlation ID: ${correlationId} Timestamp: ${timestampText}`,
+      error_codes: [number],
+      timestamp: timestampText,
       trace_id: traceId,
       correlation_id: correlationId,
-      error_uri: `${context.url}/error?code=${error.number}`,
+      error_uri: `${url}/error?code=${number}`,
     },
   };
 };
@@ -205,16 +206,35 @@ const metadata = (tenant: string, context: EntraContext): EntraAnswer => {
   };
 };
 
+const places: Readonly<Record<string, 'configuration' | 'keys' | 'token'>> = {
+  'GET v2.0/.well-known/openid-configuration': 'configuration',
+  'GET discovery/v2.0/keys': 'keys',
+  'POST oauth2/v2.0/token': 'token',
+};
+
+const placeOf = ({ method, path }: Incoming) => {
+  const [, , ...rest] = path.split('/');
+  return places[`${method} ${rest.join('/').toLowerCase()}`];
+};
+
+/** What of the sign-in service a request is for, and the client id that it names; nothing for any other path. */
+export const aboutSignIn = (incoming: Incoming): { kind: 'token' | 'metadata'; name: string | undefined } | undefined => {
+  const place = placeOf(incoming);
+  if (place === undefined) return undefined;
+  if (place !== 'token') return { kind: 'metadata', name: undefined };
+  return { kind: 'token', name: new URLSearchParams(incoming.body).get('client_id') ?? undefined };
+};
+
 /**
  * Answers a request of the sign-in service: OpenID Connect metadata, this tenant's public keys, and tokens for client credentials with a
  * federated assertion. Says nothing for any other path.
  */
 export const answerEntra = async (incoming: Incoming, context: EntraContext): Promise<EntraAnswer | undefined> => {
-  const [, tenant = '', ...rest] = incoming.path.split('/');
-  const place = `${incoming.method} ${rest.join('/').toLowerCase()}`;
-  if (place === 'GET v2.0/.well-known/openid-configuration') return metadata(tenant, context);
-  if (place === 'GET discovery/v2.0/keys') return { kind: 'metadata', status: 200, body: { keys: [context.tokens.jwk] } };
-  if (place !== 'POST oauth2/v2.0/token') return undefined;
+  const [, tenant = ''] = incoming.path.split('/');
+  const place = placeOf(incoming);
+  if (place === 'configuration') return metadata(tenant, context);
+  if (place === 'keys') return { kind: 'metadata', status: 200, body: { keys: [context.tokens.jwk] } };
+  if (place === undefined) return undefined;
 
   const form = new URLSearchParams(incoming.body);
   const clientId = form.get('client_id') ?? undefined;
@@ -223,6 +243,7 @@ export const answerEntra = async (incoming: Incoming, context: EntraContext): Pr
   } catch (error) {
     if (!(error instanceof EntraError)) throw error;
     const correlationId = incoming.query.get('client-request-id') ?? form.get('client-request-id') ?? randomUUID();
-    return { ...refusal(error, context, correlationId), clientId };
+    const refusal = signInRefusal(error.number, error.message, context.clock(), context.url, correlationId);
+    return { ...refusal, kind: 'token', errorCode: `AADSTS${error.number}`, clientId };
   }
 };

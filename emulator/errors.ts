@@ -6,6 +6,7 @@ export interface ErrorDetail {
   readonly message: string;
   readonly target?: string;
   readonly details?: readonly ErrorDetail[];
+  readonly additionalInfo?: readonly { readonly type: string; readonly info: unknown }[];
 }
 
 /** A refusal on its way to the client. Thrown by whichever part refuses, turned into an answer in one place. */
@@ -93,6 +94,62 @@ export const linkedAuthorizationFailed = (linked: {
         '(respectively) or the linked scope(s) are invalid.',
     },
     fromGateway,
+  );
+
+/** 409: a lock at the resource or above it forbids the operation. */
+export const scopeLocked = (id: string, operation: 'write' | 'delete', lockedScopes: readonly string[]): ArmError =>
+  new ArmError(409, {
+    code: 'ScopeLocked',
+    message:
+      `The scope '${id}' cannot perform ${operation} operation because following scope(s) are locked: '${lockedScopes.join("','")}'. ` +
+      'Please remove the lock and try again.',
+  });
+
+/** 403: an Azure Policy with the effect `deny`, assigned at `scope`. */
+export const disallowedByPolicy = (resourceName: string, policyName: string, scope: string): ArmError => {
+  const policyAssignmentId = `${scope}/providers/Microsoft.Authorization/policyAssignments/${policyName}`;
+  const policyDefinitionId = `${scope}/providers/Microsoft.Authorization/policyDefinitions/${policyName}`;
+  const identifiers = [
+    { policyAssignment: { name: policyName, id: policyAssignmentId }, policyDefinition: { name: policyName, id: policyDefinitionId } },
+  ];
+  return new ArmError(403, {
+    code: 'RequestDisallowedByPolicy',
+    target: resourceName,
+    message: `Resource '${resourceName}' was disallowed by policy. Policy identifiers: '${JSON.stringify(identifiers)}'.`,
+    additionalInfo: [
+      {
+        type: 'PolicyViolation',
+        info: {
+          policyDefinitionDisplayName: policyName,
+          policyDefinitionId,
+          policyDefinitionName: policyName,
+          policyDefinitionEffect: 'deny',
+          policyAssignmentId,
+          policyAssignmentName: policyName,
+          policyAssignmentDisplayName: policyName,
+          policyAssignmentScope: scope,
+        },
+      },
+    ],
+  });
+};
+
+/** 409: nobody has registered the namespace for the subscription yet. */
+export const subscriptionNotRegistered = (subscriptionId: string, namespace: string): ArmError => {
+  const message = `The subscription is not registered to use namespace '${namespace}'. See https://aka.ms/rps-not-found for how to register subscriptions.`;
+  return new ArmError(409, {
+    code: 'MissingSubscriptionRegistration',
+    message,
+    details: [{ code: 'MissingSubscriptionRegistration', target: namespace, message: `${message} Subscription: ${subscriptionId}` }],
+  });
+};
+
+/** The same in the words of Microsoft.Insights itself: flat, with a code that says less. */
+export const insightsNotRegistered = (subscriptionId: string): ArmError =>
+  new ArmError(
+    409,
+    { code: 'Conflict', message: `The subscription '${subscriptionId}' is not registered to use microsoft.insights.` },
+    { flat: true },
   );
 
 /** 409: Azure Resource Manager never moves a resource to another location. */

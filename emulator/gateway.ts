@@ -30,12 +30,21 @@ const unauthorized = (tenantId: string, code: string, message: string): ArmError
     },
   );
 
+const bearerOf = ({ headers }: Incoming): string | undefined =>
+  /^Bearer (?<token>\S+)$/iu.exec(headers.authorization ?? '')?.groups?.['token'];
+
+/** Who signed in, or nothing when the token isn't a good one. */
+export const callerOf = async (incoming: Incoming, tokens: Tokens, audiences: readonly string[]): Promise<Caller | undefined> => {
+  const result = await tokens.verify(bearerOf(incoming) ?? '', audiences);
+  return 'fault' in result ? undefined : result;
+};
+
 const signedInCaller = async (incoming: Incoming, azure: Azure, tokens: Tokens, audiences: readonly string[]): Promise<Caller> => {
   const { tenantId } = azure.state;
   const { authorization } = incoming.headers;
   if (authorization === undefined)
     throw unauthorized(tenantId, 'AuthenticationFailed', "Authentication failed. The 'Authorization' header is missing.");
-  const token = /^Bearer (?<token>\S+)$/iu.exec(authorization)?.groups?.['token'];
+  const token = bearerOf(incoming);
   if (token === undefined) {
     throw unauthorized(
       tenantId,
@@ -126,6 +135,20 @@ const parsedBody = ({ method, body }: Incoming): unknown => {
   throw invalidContent('The request body is not a JSON object.');
 };
 
+/** What a request is about, as far as its address tells. Throws a `URIError` for a broken `%` sequence. */
+export const aboutAddress = (
+  { method, path: given }: Incoming,
+  providers: readonly ResourceProvider[],
+): Pick<GatewayAnswer, 'path' | 'type' | 'operation'> => {
+  const path = parseArmPath(given);
+  if (path === undefined) return {};
+  const verb = verbOf(method, path);
+  return { path, type: findProvider(path, providers)?.type ?? path.type, operation: verb && operations[verb] };
+};
+
+/** The name of the resource that a path addresses; lists have none. */
+export const nameIn = (path: ArmPath | undefined): string | undefined => (path?.isCollection === false ? path.names.at(-1) : undefined);
+
 /**
  * The gateway of Azure Resource Manager: everything that is checked before a resource provider sees a request. In this order: sign-in,
  * type, api-version, subscription, method, right, resource group, body. There is nothing outside `/subscriptions/…`.
@@ -135,16 +158,15 @@ export const createGateway =
   async (incoming: Incoming): Promise<GatewayAnswer> => {
     let known: Omit<GatewayAnswer, 'answer'> = {};
     try {
-      const path = parseArmPath(incoming.path);
-      const verb = path && verbOf(incoming.method, path);
       // Known before anything is refused, so that the journal can count refusals by what they were about.
-      if (path !== undefined) known = { path, type: findProvider(path, providers)?.type ?? path.type, operation: verb && operations[verb] };
-
+      known = aboutAddress(incoming, providers);
+      const { path } = known;
       const caller = await signedInCaller(incoming, azure, tokens, audiences());
       known = { ...known, caller };
       if (path === undefined)
         throw new ArmError(404, { code: 'InvalidResource', message: `The emulator doesn't have '${incoming.path}'.` });
       const provider = providerOf(path, providers);
+      const verb = verbOf(incoming.method, path);
       const apiVersion = offeredVersion(incoming, provider);
       known = { ...known, apiVersion };
 

@@ -10,13 +10,16 @@ export interface Incoming {
   readonly body: string;
 }
 
-/** One answer. A `body` is sent as JSON; `text` as plain text; with neither the answer is empty. */
+/** One answer. A `body` is sent as JSON; `text` as plain text, unless `headers` say otherwise; with neither the answer is empty. */
 export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly text?: string;
 }
+
+/** What a client gets: an answer, a connection that is cut instead of one, or nothing for as long as it waits. */
+export type Outcome = Answer | 'reset' | 'hang';
 
 // Node 22 and later have this; the compiler's library does not describe it yet.
 declare global {

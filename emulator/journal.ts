@@ -18,16 +18,30 @@ export interface Call {
   /** The resource's name; for a token request the client id. */
   readonly name?: string | undefined;
   readonly apiVersion?: string | undefined;
+  /** What was sent; 0 when no answer was. */
   readonly status: number;
-  /** ARM's code, or `AADSTS…` with the number. */
+  /** ARM's code, `AADSTS…` with the number, or `reset` or `hang` when no answer was sent. */
   readonly errorCode?: string | undefined;
   /** The object id that the caller signed in as. */
   readonly principalId?: string | undefined;
+  /** The fault that met this call: what it did, or the name of the error that it sent. Absent when the emulator answered of itself. */
+  readonly fault?: string | undefined;
   readonly requestBody?: unknown;
   readonly responseBody?: unknown;
 }
 
-const filterable = ['kind', 'method', 'type', 'operation', 'subscriptionId', 'name', 'status', 'errorCode', 'principalId'] as const;
+const filterable = [
+  'kind',
+  'method',
+  'type',
+  'operation',
+  'subscriptionId',
+  'name',
+  'status',
+  'errorCode',
+  'principalId',
+  'fault',
+] as const;
 
 /** Every given field must be equal, texts without regard to case. */
 type CallFilter = Partial<Pick<Call, (typeof filterable)[number]>>;

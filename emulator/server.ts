@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { ServerCertificate } from './certificates.ts';
-import { splitTarget, toJson, type Answer, type Incoming } from './http.ts';
+import { splitTarget, toJson, type Answer, type Incoming, type Outcome } from './http.ts';
 
 /** Clients keep connections for a while; a server that closes them first makes their next request fail now and then. */
 const keepAliveMilliseconds = 120_000;
@@ -23,8 +23,8 @@ const readBody = async (request: IncomingMessage): Promise<string | undefined> =
 const send = (response: ServerResponse, { status, headers = {}, body, text }: Answer): void => {
   const content = body === undefined ? text : toJson(body);
   response.writeHead(status, {
-    ...headers,
     ...(content === undefined ? {} : { 'content-type': `${body === undefined ? 'text/plain' : 'application/json'}; charset=utf-8` }),
+    ...headers,
     ...(status === 204 ? {} : { 'content-length': Buffer.byteLength(content ?? '') }),
   });
   response.end(content);
@@ -49,13 +49,16 @@ const tooLarge: Answer = {
 export const startServer = async (
   certificate: ServerCertificate,
   place: { host: string; port: number },
-  answer: (incoming: Incoming) => Promise<Answer>,
+  answer: (incoming: Incoming) => Promise<Outcome>,
 ): Promise<RunningServer> => {
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await readBody(request);
     if (body === undefined) return send(response, { ...tooLarge, headers: { connection: 'close' } });
     const incoming: Incoming = { method: request.method ?? 'GET', ...splitTarget(request.url ?? '/'), headers: request.headers, body };
-    send(response, await answer(incoming));
+    const outcome = await answer(incoming);
+    if (outcome === 'reset') request.socket.destroy();
+    // A connection left hanging ends with the client's patience or with the server.
+    else if (outcome !== 'hang') send(response, outcome);
   };
 
   const server: Server = createServer(
