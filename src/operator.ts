@@ -23,8 +23,10 @@ import { createMetrics } from './observe/metrics.ts';
 import type { Logger } from './observe/logger.ts';
 import { createClusterFactsCache } from './reconcile/cluster-facts-cache.ts';
 import { createObjects, resource } from './reconcile/objects.ts';
+import type { Azure } from './reconcile/ports.ts';
 import { createReconcile } from './reconcile/reconcile.ts';
 import { createRunMemory } from './reconcile/run-memory.ts';
+import { createSurvey } from './reconcile/survey.ts';
 import { abortable } from './runtime/abortable.ts';
 import { systemClock } from './runtime/clock.ts';
 import { startController, type Controller } from './runtime/controller.ts';
@@ -160,16 +162,18 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
     beforeWrite: gate.begin,
     onCall: metrics.calledAzure,
   });
-  const clusters = createClusters(session);
+  const azure: Azure = {
+    clusters: createClusters(session),
+    actionGroups: createActionGroups(session),
+    alertRules: createAlertRules(session),
+    roleAssignments: createRoleAssignments(session),
+  };
   const reconcile = createReconcile({
     objects: createObjects(transport, store),
-    azure: {
-      clusters,
-      actionGroups: createActionGroups(session),
-      alertRules: createAlertRules(session),
-      roleAssignments: createRoleAssignments(session),
-    },
-    clusterFacts: createClusterFactsCache(clusters, () => clock.now(), random),
+    azure,
+    clusterFacts: createClusterFactsCache(azure.clusters, () => clock.now(), random),
+    survey: createSurvey(azure, () => clock.now(), random),
+    again: (key) => late.controller?.add(key),
     memory: createRunMemory(),
     announce: ({ metadata: { namespace, name, uid } }, announcement) =>
       recorder.record({ apiVersion, kind, namespace, name, uid }, announcement),
@@ -182,6 +186,7 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
       installationId,
       intervalMilliseconds: config.intervalMilliseconds,
       readyGraceMilliseconds: config.readyGraceMilliseconds,
+      allowedScopes: config.allowedScopes,
     },
   });
 

@@ -1,11 +1,13 @@
 import type { ActionGroupResource } from '@azure/arm-monitor';
 import type { ActionGroup, Receiver } from '../core/action-group.ts';
 import { resourceIdOf } from '../core/resource-id.ts';
+import { listScopeId, readList, type Listing, type ListScope } from './listing.ts';
 import { absentIfNotFound, resourceIn, type Session } from './session.ts';
 
 /** Action groups in Azure: read, replace, delete. Every call throws ReconcileError, and nothing else, for what Azure can answer. */
 export interface ActionGroups {
   observe(id: string, signal: AbortSignal): Promise<ActionGroup | undefined>;
+  list(scope: ListScope, signal: AbortSignal): Promise<Listing<ActionGroup>>;
   put(group: ActionGroup, signal: AbortSignal): Promise<void>;
   /** A group that isn't there is no error. */
   remove(id: string, signal: AbortSignal): Promise<void>;
@@ -98,6 +100,14 @@ export const createActionGroups = (session: Session): ActionGroups => {
         session.call(what, async (options) => resourceIn(await groups.get(resourceGroup, name, options))),
       );
       return found && fromAzure(found, id);
+    },
+    list: async (scope, signal) => {
+      const groups = session.monitor(scope.subscriptionId).actionGroups;
+      const what = { operation: 'actionGroups.list', doing: `list the action groups of ${listScopeId(scope)}`, signal };
+      const { items, pages } = await readList(session, what, (options) =>
+        scope.resourceGroup === undefined ? groups.listBySubscriptionId(options) : groups.listByResourceGroup(scope.resourceGroup, options),
+      );
+      return { items: items.map((each) => fromAzure(each, each.id ?? '')), pages };
     },
     put: async (group, signal) => {
       const { groups, resourceGroup, name } = at(group.id);

@@ -2,6 +2,7 @@ import type { ScheduledQueryRuleResource } from '@azure/arm-monitor';
 import type { AlertRule } from '../core/alert-rule.ts';
 import { isoMinutes, toIso } from '../core/duration.ts';
 import { resourceIdOf } from '../core/resource-id.ts';
+import { listScopeId, readList, type Listing, type ListScope } from './listing.ts';
 import { absentIfNotFound, resourceIn, type Session } from './session.ts';
 
 /** What Azure has of a rule: the rule in our words, and the principal of its identity. */
@@ -14,6 +15,7 @@ export interface ObservedAlertRule {
 /** Log alert rules in Azure: read, replace, delete. Every call throws ReconcileError, and nothing else, for what Azure can answer. */
 export interface AlertRules {
   observe(id: string, signal: AbortSignal): Promise<ObservedAlertRule | undefined>;
+  list(scope: ListScope, signal: AbortSignal): Promise<Listing<ObservedAlertRule>>;
   put(rule: AlertRule, signal: AbortSignal): Promise<ObservedAlertRule>;
   /** A rule that isn't there is no error. */
   remove(id: string, signal: AbortSignal): Promise<void>;
@@ -129,6 +131,14 @@ export const createAlertRules = (session: Session): AlertRules => {
         session.call(what, async (options) => resourceIn(await rules.get(resourceGroup, name, options))),
       );
       return found && fromAzure(found, id);
+    },
+    list: async (scope, signal) => {
+      const rules = session.monitor(scope.subscriptionId).scheduledQueryRules;
+      const what = { operation: 'scheduledQueryRules.list', doing: `list the alert rules of ${listScopeId(scope)}`, signal };
+      const { items, pages } = await readList(session, what, (options) =>
+        scope.resourceGroup === undefined ? rules.listBySubscription(options) : rules.listByResourceGroup(scope.resourceGroup, options),
+      );
+      return { items: items.map((each) => fromAzure(each, each.id ?? '')), pages };
     },
     put: async (rule, signal) => {
       const { rules, resourceGroup, name } = at(rule.id);

@@ -3,11 +3,14 @@ import { ReconcileError } from '../core/failure.ts';
 import { parseRoleAssignmentId } from '../core/resource-id.ts';
 import { grantsSame, roleDefinitionId, type RoleAssignment } from '../core/role-assignment.ts';
 import { readAzureError } from './failure.ts';
+import { listScopeId, readList, type Listing, type ListScope } from './listing.ts';
 import { absentIfNotFound, resourceIn, type Session } from './session.ts';
 
 /** Role assignments in Azure. Every call throws ReconcileError, and nothing else, for what Azure can answer. */
 export interface RoleAssignments {
   observe(id: string, signal: AbortSignal): Promise<RoleAssignment | undefined>;
+  /** Those at the scope, above and below it, of whatever role. */
+  list(scope: ListScope, signal: AbortSignal): Promise<Listing<RoleAssignment>>;
   /**
    * Makes the assignment. When another one grants the same already, Azure refuses a second; then `exists` comes back, and `findSame`
    * says which it is.
@@ -49,6 +52,16 @@ export const createRoleAssignments = (session: Session): RoleAssignments => {
         session.call(what, async (options) => resourceIn(await assignments.get(bare(scope), name, options))),
       );
       return found && fromAzure(found, id);
+    },
+    list: async (scope, signal) => {
+      const { roleAssignments } = session.authorization(scope.subscriptionId);
+      const what = { operation: 'roleAssignments.list', doing: `list the role assignments of ${listScopeId(scope)}`, signal };
+      const { items, pages } = await readList(session, what, (options) =>
+        scope.resourceGroup === undefined
+          ? roleAssignments.listForSubscription(options)
+          : roleAssignments.listForResourceGroup(scope.resourceGroup, options),
+      );
+      return { items: items.map((each) => fromAzure(each, each.id ?? '')), pages };
     },
     create: async (assignment, signal) => {
       const { scope, name, assignments } = at(assignment.id);

@@ -84,3 +84,15 @@ export const alertRuleDifference = (desired: AlertRule, observed: AlertRule, for
 /** The fields that Azure never lets change: a difference in one of them means delete and create. */
 export const needsReplacement = (differences: readonly Difference[]): boolean =>
   differences.some(({ field }) => field === 'scopes' || field === 'location');
+
+/**
+ * The fields that had been changed, for a metric: without the names of receivers, tags and the like, of which there is no end. `missing` when
+ * the whole thing was gone.
+ */
+export const driftedFields = (differences: readonly Difference[] | undefined): readonly string[] => [
+  ...new Set(
+    differences?.map(({ field }) => field.replace(/\[.*\]/, '').replace(/^(tags|customProperties|actionProperties)\..*/, '$1')) ?? [
+      'missing',
+    ],
+  ),
+];

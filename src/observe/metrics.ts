@@ -38,7 +38,7 @@ export interface Metrics extends ControllerMetrics {
   /** An observer for one list-watch more. With several the last list is that of the one whose last list is oldest. */
   readonly newWatch: () => (occurrence: Occurrence) => void;
   readonly droppedEvent: (why: EventDrop) => void;
-  readonly correctedDrift: (resource: Action['part']) => void;
+  readonly correctedDrift: (resource: Action['part'], field: string) => void;
   /** What Prometheus scrapes, in chunks, and its content type. */
   readonly scrape: () => Promise<{ readonly contentType: string; readonly body: AsyncIterable<string> }>;
 }
@@ -119,8 +119,6 @@ const services: Readonly<Record<string, string>> = {
   maintenanceConfigurations: 'Microsoft.ContainerService',
 };
 
-const parts: readonly Action['part'][] = ['ActionGroup', 'AlertRule', 'ReaderAccess'];
-
 const createAzureMetrics = (registry: Registry): Pick<Metrics, 'calledAzure' | 'correctedDrift'> => {
   const calls = new Counter({
     name: 'aks_notifier_azure_requests_total',
@@ -135,22 +133,19 @@ const createAzureMetrics = (registry: Registry): Pick<Metrics, 'calledAzure' | '
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers: [registry],
   });
-  const drift = closedCounter(
-    registry,
-    {
-      name: 'aks_notifier_drift_corrected_total',
-      help: 'Things in Azure that somebody had changed or removed and that were put right.',
-      label: 'resource',
-    },
-    parts,
-  );
+  const drift = new Counter({
+    name: 'aks_notifier_drift_corrected_total',
+    help: 'Fields of things in Azure that somebody had changed and that were put right, by resource and field; field missing: the whole thing was gone.',
+    labelNames: ['resource', 'field'],
+    registers: [registry],
+  });
   return {
     calledAzure: ({ operation, code, seconds }) => {
       const service = services[operation.split('.')[0] ?? ''] ?? 'other';
       calls.inc({ service, operation, code });
       callSeconds.observe({ service, operation }, seconds);
     },
-    correctedDrift: (resource) => drift.inc(resource),
+    correctedDrift: (resource, field) => drift.inc({ resource, field }),
   };
 };
 

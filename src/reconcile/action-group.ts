@@ -1,9 +1,9 @@
 import type { ActionGroup } from '../core/action-group.ts';
-import { decide } from '../core/decide.ts';
+import { decide, type Decision } from '../core/decide.ts';
 import { actionGroupDifference } from '../core/difference.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { mark, recordWrite, refuse } from './change.ts';
-import { claim, foreignTagsOf, type Run } from './run.ts';
+import { claim, foreignTagsOf, lookFor, type Run } from './run.ts';
 
 /** Sees to it that the action group of our own stands as desired. */
 export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefined): Promise<void> => {
@@ -12,8 +12,14 @@ export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefin
     return;
   }
   const { actionGroups } = run.deps.azure;
-  const observed = await actionGroups.observe(desired.id, run.signal);
-  const decision = decide(observed, observed ? actionGroupDifference(desired, observed, foreignTagsOf(run, desired.id)) : [], run.owner);
+  const decisionOn = (seen: ActionGroup | undefined): Decision =>
+    decide(seen, seen ? actionGroupDifference(desired, seen, foreignTagsOf(run, desired.id)) : [], run.owner);
+  const observed = await lookFor(
+    run.listed?.actionGroup(desired.id),
+    (seen) => decisionOn(seen).kind === 'keep',
+    () => actionGroups.observe(desired.id, run.signal),
+  );
+  const decision = decisionOn(observed);
   if (decision.kind === 'refuse') refuse(run, 'ActionGroup', desired.id, decision.owner);
   if (decision.kind !== 'keep') {
     // Not in place until Azure has said so: an object whose group was seen missing has no grace.
@@ -39,6 +45,7 @@ const claimReady = (run: Run, desired: ActionGroup | undefined): void =>
  */
 export const ensureOthersExist = async (run: Run, desired: ActionGroup | undefined): Promise<void> => {
   for (const id of run.object.spec.actionGroupIds ?? []) {
+    if (run.listed?.actionGroup(id)) continue;
     const found = await run.deps.azure.actionGroups.observe(id, run.signal).catch((thrown: unknown) => {
       // Not being allowed to look at somebody else's group is no reason to do nothing: the rule may call it all the same.
       if (thrown instanceof ReconcileError && thrown.reason === 'AccessDenied') return 'unreadable' as const;

@@ -1,9 +1,10 @@
+import type { ObservedAlertRule } from '../azure/alert-rules.ts';
 import type { AlertRule } from '../core/alert-rule.ts';
-import { decide } from '../core/decide.ts';
+import { decide, type Decision } from '../core/decide.ts';
 import { alertRuleDifference } from '../core/difference.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { mark, recordWrite, refuse } from './change.ts';
-import { claim, foreignTagsOf, type Run } from './run.ts';
+import { claim, foreignTagsOf, lookFor, type Run } from './run.ts';
 
 /** The principal of the rule's identity, and whether it was born in this run, so that nothing can refer to it yet. */
 export interface RulePrincipal {
@@ -14,12 +15,14 @@ export interface RulePrincipal {
 /** Sees to it that the alert rule stands as desired. */
 export const ensureAlertRule = async (run: Run, desired: AlertRule): Promise<RulePrincipal> => {
   const { alertRules } = run.deps.azure;
-  const observed = await alertRules.observe(desired.id, run.signal);
-  const decision = decide(
-    observed?.rule,
-    observed ? alertRuleDifference(desired, observed.rule, foreignTagsOf(run, desired.id)) : [],
-    run.owner,
+  const decisionOn = (seen: ObservedAlertRule | undefined): Decision =>
+    decide(seen?.rule, seen ? alertRuleDifference(desired, seen.rule, foreignTagsOf(run, desired.id)) : [], run.owner);
+  const observed = await lookFor(
+    run.listed?.alertRule(desired.id),
+    (seen) => decisionOn(seen).kind === 'keep',
+    () => alertRules.observe(desired.id, run.signal),
   );
+  const decision = decisionOn(observed);
   if (decision.kind === 'refuse') refuse(run, 'AlertRule', desired.id, decision.owner);
   let principalId = observed?.principalId;
   if (decision.kind !== 'keep') {

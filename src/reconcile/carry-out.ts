@@ -3,7 +3,6 @@ import { desiredAlertRule } from '../core/alert-rule.ts';
 import { prerequisitesMet, type ClusterFacts } from '../core/cluster-facts.ts';
 import { conditionOf } from '../core/conditions.ts';
 import type { PartType } from '../api/condition.ts';
-import { reconcileAnnotation } from '../api/names.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { announce, leftovers, type Inventory } from '../core/inventory.ts';
 import { derivedIds, placeOf } from '../core/place.ts';
@@ -16,7 +15,7 @@ import { ensureAlertRule } from './alert-rule.ts';
 import { freshness } from './cluster-facts-cache.ts';
 import { ensureReaderAccess } from './reader-access.ts';
 import { partOf, removeEntry } from './remove.ts';
-import { claim, writeStatus, type Run } from './run.ts';
+import { claim, isAskedFor, writeStatus, type Run } from './run.ts';
 
 /**
  * Brings Azure in line with the spec: cluster facts, action group, alert rule, Reader assignments, and then away with what is no
@@ -95,10 +94,8 @@ const begin = async (run: Run, ids: ReturnType<typeof derivedIds>): Promise<void
 /** Reads the cluster, or takes what is known of it; says whether Azure will announce anything. Returns the rule's location. */
 const readCluster = async (run: Run): Promise<string> => {
   const { spec, metadata, status } = run.object;
-  const request = metadata.annotations?.[reconcileAnnotation];
-  const asked = request !== undefined && request !== status?.lastHandledReconcileAt;
   const isNew = status?.observedGeneration !== metadata.generation;
-  const maximumAge = asked ? freshness.asked : isNew ? freshness.newSpec : freshness.regular;
+  const maximumAge = isAskedFor(run.object) ? freshness.asked : isNew ? freshness.newSpec : freshness.regular;
   const types = spec.upgradeTypes ?? upgradeTypes;
   try {
     const remembered = factsFrom(status?.cluster);

@@ -20,6 +20,7 @@ export const refuse = (run: Run, kind: 'ActionGroup' | 'AlertRule', id: string, 
 /** Notes that a rule or group was written as the spec asks, for the events and for the memory. */
 export const recordWrite = (run: Run, part: 'ActionGroup' | 'AlertRule', id: string, decision: Decision): void => {
   run.deps.memory.wrote(run.key, run.version, id);
+  run.deps.survey.forget(id);
   const differences = 'differences' in decision ? { differences: decision.differences } : {};
   run.actions.push({ verb: verbOf(run, decision.kind), part, target: id, ...differences });
 };

@@ -49,6 +49,7 @@ export const createObjects = (transport: KubeTransport, store: Store<Maintenance
 
   return {
     get: (key) => store.get(key),
+    list: () => store.list(),
     addFinalizer: async (object, signal) => {
       const written = await patchFinalizers(object, [...(object.metadata.finalizers ?? []), finalizer], signal);
       store.putBack(written);

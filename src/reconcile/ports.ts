@@ -4,12 +4,15 @@ import type { AlertRules } from '../azure/alert-rules.ts';
 import type { Clusters } from '../azure/clusters.ts';
 import type { RoleAssignments } from '../azure/role-assignments.ts';
 import type { Action, Announcement } from '../core/announcements.ts';
+import type { AllowedScopes } from '../core/boundary.ts';
 import type { ClusterFactsCache } from './cluster-facts-cache.ts';
 import type { RunMemory } from './run-memory.ts';
+import type { Survey } from './survey.ts';
 
 /** Our objects in Kubernetes, as a run needs them. Each write returns the object as the API server answered it. */
 export interface Objects {
   get(key: string): MaintenanceNotification | undefined;
+  list(): readonly MaintenanceNotification[];
   addFinalizer(object: MaintenanceNotification, signal: AbortSignal): Promise<MaintenanceNotification>;
   removeFinalizer(object: MaintenanceNotification, signal: AbortSignal): Promise<void>;
   /**
@@ -37,6 +40,9 @@ export interface Deps {
   readonly azure: Azure;
   readonly clusterFacts: ClusterFactsCache;
   readonly memory: RunMemory;
+  readonly survey: Survey;
+  /** Asks for a run of an object soon. */
+  again(key: string): void;
   /** Tells people; never fails and never waits. */
   announce(object: MaintenanceNotification, announcement: Announcement): void;
   /** For the log of the operator. */
@@ -44,7 +50,7 @@ export interface Deps {
   /** For metrics: a run found or brought everything in place. */
   readonly onSuccess?: (key: string) => void;
   /** For metrics: something had been changed in Azure by somebody else and was put right. */
-  readonly onDriftCorrected?: (part: Action['part']) => void;
+  readonly onDriftCorrected?: (part: Action['part'], field: string) => void;
   now(): number;
   /** A number in [0, 1). */
   random(): number;
@@ -57,6 +63,8 @@ export interface Settings {
   readonly intervalMilliseconds: number;
   /** How long an object stays Ready through transient failures; 0: not at all. */
   readonly readyGraceMilliseconds: number;
+  /** What objects may reach in Azure. Empty: everything. */
+  readonly allowedScopes: AllowedScopes;
 }
 
 /** What the operator's log says of a run that did or suffered something. */

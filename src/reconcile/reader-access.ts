@@ -1,11 +1,11 @@
 import { isOurAssignment } from '../core/decide.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { announce, strike } from '../core/inventory.ts';
-import { sameId } from '../core/resource-id.ts';
+import { parseRoleAssignmentId, sameId } from '../core/resource-id.ts';
 import { grantsSame, roleDefinitionId, type RoleAssignment } from '../core/role-assignment.ts';
 import type { RulePrincipal } from './alert-rule.ts';
 import { mark, verbOf } from './change.ts';
-import { claim, writeAhead, type Run } from './run.ts';
+import { claim, lookFor, writeAhead, type Run } from './run.ts';
 
 /** Sees to it that the rule's identity has what is wanted: Reader at each scope. What somebody else granted is left to them. */
 export const ensureReaderAccess = async (run: Run, wanted: readonly RoleAssignment[], principal: RulePrincipal): Promise<void> => {
@@ -64,10 +64,16 @@ const observeStanding = async (run: Run, desired: RoleAssignment, principal: Rul
   // Nothing can refer to an identity that was born a moment ago.
   if (principal.isNew) return undefined;
   const { roleAssignments } = run.deps.azure;
-  const foreign = run.draft.readerAssignments.find(({ ours, scope }) => !ours && sameId(scope, desired.scope));
+  const foreign = run.draft.readerAssignments.find(
+    ({ ours, id }) => !ours && sameId(parseRoleAssignmentId(id)?.scope ?? '', desired.scope),
+  );
   const ids = [...(foreign ? [foreign.id] : []), desired.id];
   for (const id of ids) {
-    const observed = await roleAssignments.observe(id, run.signal);
+    const observed = await lookFor(
+      run.listed?.roleAssignment(id),
+      (seen) => grantsSame(seen, desired),
+      () => roleAssignments.observe(id, run.signal),
+    );
     // The id is kept in the case we know it in: Azure's answer may spell it another way.
     if (observed && grantsSame(observed, desired)) return { ...observed, id, scope: desired.scope };
   }
@@ -78,6 +84,7 @@ const create = async (run: Run, desired: RoleAssignment): Promise<RoleAssignment
   const { roleAssignments } = run.deps.azure;
   run.beforeWrite();
   const answer = await roleAssignments.create(desired, run.signal);
+  run.deps.survey.forget(desired.id);
   if (answer === 'created') {
     run.actions.push({ verb: verbOf(run, 'create'), part: 'ReaderAccess', target: desired.scope });
     return desired;

@@ -1,8 +1,14 @@
 import type { MaintenanceNotification } from '../api/maintenance-notification.ts';
 import { finalizer } from '../api/names.ts';
+import { conditionOf, messageLimit } from '../core/conditions.ts';
 import { announcements } from '../core/announcements.ts';
+import { outsideBoundary } from '../core/boundary.ts';
+import { driftedFields } from '../core/difference.ts';
 import { parseDuration } from '../core/duration.ts';
 import { ReconcileError } from '../core/failure.ts';
+import { nextCommonVisit } from '../core/next-visit.ts';
+import { placeOf } from '../core/place.ts';
+import { resourceIdOf } from '../core/resource-id.ts';
 import { settle, wasWhole, type Outcome } from '../core/settle.ts';
 import { checkSpec } from '../core/spec-checks.ts';
 import { isConflict, isNotFound, KubeError } from '../kube/failure.ts';
@@ -11,19 +17,24 @@ import type { Reconcile, Requeue } from '../runtime/controller.ts';
 import { WriteRefusedError } from '../runtime/write-gate.ts';
 import { carryOut } from './carry-out.ts';
 import { finalize, wayOut } from './finalize.ts';
+import { nextTry, spreadingMilliseconds } from './next-try.ts';
 import type { Deps } from './ports.ts';
-import { beginRun, writeStatus, type Run } from './run.ts';
+import { partOf } from './remove.ts';
+import { beginRun, claim, isAskedFor, writeStatus, type Run } from './run.ts';
+import type { Look } from './survey.ts';
 
-/** Transient failures of Azure: 1 s, doubling up to this. */
-const backOff: Requeue = { kind: 'backOff', capMilliseconds: 180_000 };
 /** Somebody else wrote the object first: a new look soon. */
 const lookAgain: Requeue = { kind: 'backOff', capMilliseconds: 10_000 };
 const done: Requeue = { kind: 'done' };
 
-/** Roles, federated credentials and new groups take this long to spread; only then is a missing one a person's to mend. */
-const spreadingMilliseconds = 10 * 60_000;
+/** How old a list may be by which drift is looked for: as long as all who come for it need to have their turn. */
+const listAgeMilliseconds = 60_000;
+/** More than any list takes. */
+export const lateListMilliseconds = 5 * 60_000;
 /** Of the interval, so that a thousand objects don't look at Azure in the same second. */
 const intervalJitter = 0.1;
+/** The same for an object that a person must mend: many may be stalled by one thing. */
+const stalledJitter = 0.25;
 
 /**
  * One look at one object: gone? being deleted? suspended? wrong? finalizer; carry out; settle; tell. Level-driven: it sees the
@@ -72,16 +83,40 @@ const visit = async (run: Run): Promise<Requeue> => {
 
   const verdict = checkSpec(object.spec);
   if (verdict) return fail(run, new ReconcileError(verdict.reason, verdict.message, { stalls: 'atOnce' }));
+  const outside = outsideBoundary(object.spec, object.metadata.namespace, deps.settings.allowedScopes);
+  if (outside !== undefined) return fail(run, new ReconcileError('AccessDenied', outside, { stalls: 'atOnce' }));
   // Stored before the first write to Azure: otherwise a deletion in between would leave things behind.
   if (!holdsFinalizer) {
     run.beforeWrite();
     await deps.objects.addFinalizer(object, run.signal);
   }
+  const look = lookForDrift(run);
+  if (look?.kind === 'later') return comeAgain(run, look.ready);
+  if (look?.kind === 'failed') {
+    claim(run, partOf[look.of], 'False', look.failure.reason, look.failure.message);
+    return fail(run, look.failure);
+  }
+  run.listed = look?.listed;
   const failure = await carryOut(run);
   if (failure) return fail(run, failure);
   deps.memory.succeeded(run.key, run.version);
   deps.onSuccess?.(run.key);
-  return end(run, { kind: 'succeeded' }, atInterval(run));
+  return end(run, { kind: 'succeeded' }, atNextLook(run));
+};
+
+/**
+ * A run that nobody asked for, over an object that stood, looks by the shared lists. Any other has something to do, and asks for what is
+ * there now; so does one that a person must mend, which comes at times of its own.
+ */
+const lookForDrift = ({ object, hasStood, key, deps }: Run): Look | undefined =>
+  hasStood && !isAskedFor(object) && !conditionOf(object.status?.conditions, 'Stalled')
+    ? deps.survey.look(object.spec, key, Math.min(listAgeMilliseconds, intervalOf(object, deps) / 2))
+    : undefined;
+
+/** The lists are being read: nobody waits for them in a run. */
+const comeAgain = ({ key, deps }: Run, ready: Promise<unknown>): Requeue => {
+  void ready.then(() => deps.again(key));
+  return { kind: 'after', milliseconds: lateListMilliseconds };
 };
 
 /** Deletion: Azure first, the finalizer last. */
@@ -104,35 +139,47 @@ const remove = async (run: Run): Promise<Requeue> => {
 };
 
 /** Whatever went wrong, the message says how to let the object go. */
-const failDeletion = (run: Run, { reason, message, retry, stalls, cause }: ReconcileError): Promise<Requeue> => {
-  const failure = new ReconcileError(reason, `${message} ${wayOut(run.object)}`, { retry, stalls, cause });
-  return end(run, { kind: 'deletionFailed', reason, message: failure.message }, retryOf(run, failure, false), cause);
+const failDeletion = (run: Run, { reason, message, retry, cause }: ReconcileError): Promise<Requeue> => {
+  const now = run.deps.now();
+  const { withReasonSince, times } = run.deps.memory.failed(run.key, run.version, reason, now);
+  const way = wayOut(run.object);
+  const outcome: Outcome = { kind: 'deletionFailed', reason, message: `${message.slice(0, messageLimit - way.length - 1)} ${way}` };
+  return end(run, outcome, nextTry(retry, times, now - withReasonSince, run.deps.random()), cause);
 };
 
 const fail = async (run: Run, failure: ReconcileError): Promise<Requeue> => {
   const { object, deps } = run;
   const now = deps.now();
-  const { since, withReasonSince } = deps.memory.failed(run.key, run.version, failure.reason, now);
-  const stalled = failure.stalls === 'atOnce' || (failure.stalls === 'afterTenMinutes' && now - withReasonSince >= spreadingMilliseconds);
+  const { since, withReasonSince, times } = deps.memory.failed(run.key, run.version, failure.reason, now);
+  const lasted = now - withReasonSince;
+  const isLate = lasted >= spreadingMilliseconds;
+  const stalled = failure.stalls === 'atOnce' || (failure.stalls === 'afterTenMinutes' && isLate);
+  const message = isLate && failure.later ? `${failure.message} ${failure.later}` : failure.message;
+  const claims = run.draft.claims.map((each) => (each.message === failure.message ? { ...each, message } : each));
+  run.draft = { ...run.draft, claims };
   // A group of actionGroupIds that is gone is as bad as one of ours that was seen missing: nobody is told.
   const isWhole =
     wasWhole(object) && failure.reason !== 'DependencyNotReady' && run.draft.inventory.every(({ state }) => state === 'Present');
   const inGrace = !stalled && isWhole && now - since < deps.settings.readyGraceMilliseconds;
-  const outcome: Outcome = { kind: 'failed', reason: failure.reason, message: failure.message, stalled, inGrace };
-  return end(run, outcome, retryOf(run, failure, stalled), failure.cause);
+  const outcome: Outcome = { kind: 'failed', reason: failure.reason, message, stalled, inGrace };
+  const next = stalled ? atInterval(run, stalledJitter) : nextTry(failure.retry, times, lasted, deps.random());
+  return end(run, outcome, next, failure.cause);
 };
 
-const retryOf = (run: Run, { retry }: ReconcileError, stalled: boolean): Requeue => {
-  if (stalled) return atInterval(run);
-  // A told time is never undercut: jitter only adds.
-  return retry.kind === 'after'
-    ? { kind: 'after', milliseconds: retry.seconds * 1000 * (1 + intervalJitter * run.deps.random()) }
-    : backOff;
-};
+const intervalOf = ({ spec }: MaintenanceNotification, { settings }: Deps): number =>
+  parseDuration(spec.interval ?? '') ?? settings.intervalMilliseconds;
 
-const atInterval = ({ object, deps }: Run): Requeue => {
-  const interval = parseDuration(object.spec.interval ?? '') ?? deps.settings.intervalMilliseconds;
-  return { kind: 'after', milliseconds: spread(interval, intervalJitter, deps.random()) };
+const atInterval = ({ object, deps }: Run, jitter: number): Requeue => ({
+  kind: 'after',
+  milliseconds: spread(intervalOf(object, deps), jitter, deps.random()),
+});
+
+/** Together with all others that the same lists serve; where there are none, by itself. */
+const atNextLook = (run: Run): Requeue => {
+  const { object, deps } = run;
+  if (!deps.survey.isShared(object.spec)) return atInterval(run, intervalJitter);
+  const { subscriptionId } = placeOf(object.spec, resourceIdOf(object.spec.clusterResourceId));
+  return { kind: 'after', milliseconds: nextCommonVisit(subscriptionId, intervalOf(object, deps), deps.now()) };
 };
 
 /** Settles the status, writes it if it changed, and tells people what happened. */
@@ -152,7 +199,8 @@ const withStatus = (object: MaintenanceNotification, status: MaintenanceNotifica
 const tell = (run: Run, outcome: Outcome, settled: NonNullable<MaintenanceNotification['status']>, cause?: unknown): void => {
   const news = announcements(run.object.status, settled, outcome, run.actions);
   for (const each of news) run.deps.announce(run.object, each);
-  for (const { verb, part } of run.actions) if (verb === 'DriftCorrected') run.deps.onDriftCorrected?.(part);
+  for (const { verb, part, differences } of run.actions)
+    if (verb === 'DriftCorrected') for (const field of driftedFields(differences)) run.deps.onDriftCorrected?.(part, field);
   if (news.length === 0 && run.actions.length === 0) return;
   run.deps.log(run.object, {
     reconcileID: run.id,

@@ -1,4 +1,6 @@
 import { isOurAssignment, isOurs } from '../core/decide.ts';
+import { isAllowed } from '../core/boundary.ts';
+import { ReconcileError } from '../core/failure.ts';
 import { strike, type InventoryEntry } from '../core/inventory.ts';
 import { parseRoleAssignmentId } from '../core/resource-id.ts';
 import type { Run } from './run.ts';
@@ -7,10 +9,25 @@ import type { Run } from './run.ts';
 export const partOf = { ActionGroup: 'ActionGroupReady', AlertRule: 'AlertRuleReady', RoleAssignment: 'ReaderAccessReady' } as const;
 
 /**
+ * Leaves alone what the object's namespace may not reach: the list may be forged, or the boundary has been drawn closer.
+ * @throws ReconcileError that says how to get out of it
+ */
+export const refuseOutside = (run: Run, id: string): void => {
+  const { namespace, name } = run.object.metadata;
+  if (isAllowed(id, namespace, run.deps.settings.allowedScopes)) return;
+  throw new ReconcileError(
+    'AccessDenied',
+    `${id} would have to be removed, but --allowed-scopes does not allow it to namespace ${namespace}, so Azure was not asked for it: have it allowed until it is gone, or take it off status.resources (kubectl edit mn ${name} -n ${namespace} --subresource=status).`,
+    { stalls: 'atOnce' },
+  );
+};
+
+/**
  * Deletes one thing of the inventory, once Azure has shown that it still carries our mark: another may stand under its id by now.
  * What is gone already, or isn't ours any more, is only struck off.
  */
 export const removeEntry = async (run: Run, { kind, id }: InventoryEntry): Promise<void> => {
+  refuseOutside(run, id);
   const { actionGroups, alertRules, roleAssignments } = run.deps.azure;
   const remove = async (
     store: { remove(id: string, signal: AbortSignal): Promise<void> },
@@ -19,6 +36,7 @@ export const removeEntry = async (run: Run, { kind, id }: InventoryEntry): Promi
   ): Promise<void> => {
     run.beforeWrite();
     await store.remove(id, run.signal);
+    run.deps.survey.forget(id);
     run.actions.push({ verb: 'Deleted', part, target });
   };
   switch (kind) {

@@ -6,7 +6,9 @@ import type { Action } from '../core/announcements.ts';
 import type { ForeignTags } from '../core/difference.ts';
 import type { Owner } from '../core/owner.ts';
 import { draftFrom, isReady, type Draft } from '../core/settle.ts';
+import { reconcileAnnotation } from '../api/names.ts';
 import type { Deps } from './ports.ts';
+import type { Listed } from './survey.ts';
 
 /**
  * One run over one object. What the run finds out gathers in `draft` and `actions`; the spec and the generation stay those that the
@@ -26,6 +28,8 @@ export interface Run {
   readonly version: string;
   draft: Draft;
   readonly actions: Action[];
+  /** What the shared lists show, in a run that only looks for drift. */
+  listed: Listed | undefined;
   /** The status as the API server last answered it. */
   status: MaintenanceNotificationStatus | undefined;
   /** Called just before each write to Azure or Kubernetes; throws when no write may begin any more. */
@@ -43,6 +47,7 @@ export const beginRun = (key: string, object: MaintenanceNotification, deps: Dep
   version: versionOf(object),
   draft: draftFrom(object.status),
   actions: [],
+  listed: undefined,
   status: object.status,
   beforeWrite: () => {
     stopping.throwIfAborted();
@@ -51,6 +56,22 @@ export const beginRun = (key: string, object: MaintenanceNotification, deps: Dep
 });
 
 const versionOf = ({ metadata }: MaintenanceNotification): string => `${metadata.uid}/${metadata.generation}`;
+
+/** Whether somebody asked for a run by annotation, and no run has answered yet. */
+export const isAskedFor = ({ metadata: { annotations }, status }: MaintenanceNotification): boolean => {
+  const request = annotations?.[reconcileAnnotation];
+  return request !== undefined && request !== status?.lastHandledReconcileAt;
+};
+
+/**
+ * What there is of one thing: what the shared lists show, when that is as it should be; anything else is asked for by itself, so that
+ * nothing is changed on the word of a list.
+ */
+export const lookFor = async <Seen>(
+  listed: Seen | undefined,
+  isAsWanted: (seen: Seen) => boolean,
+  observe: () => Promise<Seen | undefined>,
+): Promise<Seen | undefined> => (listed !== undefined && isAsWanted(listed) ? listed : observe());
 
 /** Writes the status, if it differs from what the API server has. */
 export const writeStatus = async (run: Run, status: MaintenanceNotificationStatus): Promise<void> => {

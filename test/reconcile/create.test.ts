@@ -1,9 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Requeue } from '../../src/runtime/controller.ts';
 import { minimalSpec, specWith } from '../support/notification.ts';
 import { benchWorld, clusterId, key, owner, shop, startBench, subscription, type Bench } from '../support/reconcile-bench.ts';
 
 let bench: Bench;
 afterEach(() => bench[Symbol.asyncDispose]());
+
+/** All objects of a subscription look together, so the first interval of one may be short. */
+const withinInterval = (requeue: Requeue, milliseconds: number): boolean =>
+  requeue.kind === 'after' && requeue.milliseconds >= milliseconds / 10 && requeue.milliseconds <= milliseconds * 1.1;
 
 const idsOf = (status: Bench['api']['writes'][number]['object']['status']): readonly string[] =>
   (status?.resources ?? []).map(({ id }) => id.toLowerCase());
@@ -12,7 +17,7 @@ describe('a new object', () => {
   it('takes eight calls to Azure, four of them writes, and four writes to Kubernetes', async () => {
     bench = await startBench();
     bench.apply();
-    expect(await bench.run()).toEqual({ kind: 'after', milliseconds: 600_000 });
+    expect(withinInterval(await bench.run(), 600_000)).toBe(true);
     expect(bench.lines().map(({ line }) => line)).toEqual([
       'finalizer',
       'status',
@@ -179,12 +184,12 @@ describe('a quiet run', () => {
     await bench.settle();
     bench.clock.advance(600_000);
     await bench.run();
-    expect(bench.lines().map(({ line }) => line)).toEqual([
-      'GET actionGroups 200',
-      'GET scheduledQueryRules 200',
-      'GET roleAssignments 200',
-      'GET roleAssignments 200',
-    ]);
+    expect(
+      bench
+        .lines()
+        .map(({ line }) => line)
+        .toSorted(),
+    ).toEqual(['LIST actionGroups 200', 'LIST roleAssignments 200', 'LIST scheduledQueryRules 200']);
     expect(bench.events).toEqual([]);
     expect(bench.logs).toEqual([]);
   });
@@ -206,7 +211,7 @@ describe('a quiet run', () => {
     bench = await startBench(settings);
     await bench.settle(specWith({ tags: { Team: 'Blue' }, alertRule: { evaluationFrequency: '1h', customProperties: { a: 'b' } } }));
     await bench.run();
-    expect(bench.lines().filter(({ line }) => !line.startsWith('GET'))).toEqual([]);
+    expect(bench.lines().filter(({ line }) => !line.startsWith('LIST'))).toEqual([]);
   });
 
   it('reads the cluster again after six hours at the latest, and is still quiet', async () => {
@@ -221,7 +226,7 @@ describe('a quiet run', () => {
   it('comes again within the interval of the spec', async () => {
     bench = await startBench();
     await bench.settle(specWith({ interval: '1h30m' }));
-    expect(await bench.run()).toEqual({ kind: 'after', milliseconds: 5_400_000 });
+    expect(withinInterval(await bench.run(), 5_400_000)).toBe(true);
   });
 });
 

@@ -226,15 +226,17 @@ describe('a watch', () => {
 });
 
 describe('what was dropped and put right', () => {
-  it('is counted by reason and resource, from 0', async () => {
+  it('is counted by reason, from 0, and by resource and field', async () => {
     const { metrics, text } = rig();
     metrics.droppedEvent('overBudget');
-    metrics.correctedDrift('ReaderAccess');
+    metrics.correctedDrift('ReaderAccess', 'missing');
+    metrics.correctedDrift('AlertRule', 'severity');
+    metrics.correctedDrift('AlertRule', 'severity');
     const body = await text();
     const dropped = ['duplicate', 'overBudget', 'queueFull', 'failed', 'stopped'];
     expect(dropped.map((reason) => valueOf(body, 'aks_notifier_events_dropped_total', { reason }))).toEqual([0, 1, 0, 0, 0]);
-    const parts = ['ActionGroup', 'AlertRule', 'ReaderAccess'];
-    expect(parts.map((resource) => valueOf(body, 'aks_notifier_drift_corrected_total', { resource }))).toEqual([0, 0, 1]);
+    expect(valueOf(body, 'aks_notifier_drift_corrected_total', { resource: 'ReaderAccess', field: 'missing' })).toBe(1);
+    expect(valueOf(body, 'aks_notifier_drift_corrected_total', { resource: 'AlertRule', field: 'severity' })).toBe(2);
   });
 });
 

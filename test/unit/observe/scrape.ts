@@ -98,6 +98,6 @@ export const eventful = (): Rig => {
   metrics.requested({ method: 'GET', path: '/', milliseconds: 3, status: 200, error: undefined });
   metrics.newWatch()({ kind: 'event', type: 'ADDED' });
   metrics.droppedEvent('duplicate');
-  metrics.correctedDrift('AlertRule');
+  metrics.correctedDrift('AlertRule', 'severity');
   return all;
 };

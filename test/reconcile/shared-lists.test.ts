@@ -1,0 +1,167 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { ReconcileError } from '../../src/core/failure.ts';
+import type { MaintenanceNotificationSpec } from '../../src/api/maintenance-notification.ts';
+import type { Azure } from '../../src/reconcile/ports.ts';
+import { specWith } from '../support/notification.ts';
+import { byHand, clusterId, shop, startBench, worldWithout, type Bench, type benchWorld } from '../support/reconcile-bench.ts';
+
+let bench: Bench;
+afterEach(() => bench[Symbol.asyncDispose]());
+
+const names = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => `n${index}`);
+
+/** So many objects, each for a cluster of its own, all Ready. */
+const stand = async (count: number, change: Partial<MaintenanceNotificationSpec> = {}): Promise<void> => {
+  for (const name of names(count)) {
+    const id = `${shop}/providers/Microsoft.ContainerService/managedClusters/${name}`;
+    bench.emulator.world.addCluster({ id, location: 'westeurope', upgradeChannel: 'stable' });
+    bench.apply(specWith({ clusterResourceId: id, ...change }), name);
+    await bench.run({ key: `platform/${name}` });
+  }
+  bench.forget();
+};
+
+/** One look for drift at all of them. */
+const pass = async (count: number): Promise<void> => {
+  bench.clock.advance(600_000);
+  await Promise.all(names(count).map((name) => bench.run({ key: `platform/${name}` })));
+};
+
+const reads = (): readonly string[] => bench.azureCalls().filter((line) => !line.includes('managedClusters'));
+
+describe('a quiet pass', () => {
+  it('costs as many reads as there are pages, whatever the number of objects', async () => {
+    bench = await startBench({ pageSize: 10 });
+    await stand(20);
+    await pass(20);
+    // Two pages of rules, two of groups; forty assignments of ours and the operator's own.
+    expect(reads()).toHaveLength(2 + 2 + 5);
+    expect(bench.azureWrites()).toEqual([]);
+    expect(bench.kubernetesWrites()).toEqual([]);
+  });
+
+  it('costs the same after a restart, and writes nothing', async () => {
+    bench = await startBench({ pageSize: 10 });
+    await stand(20);
+    bench.restart();
+    await pass(20);
+    expect(reads()).toHaveLength(9);
+    expect(bench.azureWrites()).toEqual([]);
+  });
+
+  it('asks one by one for what differs, and repairs only that', async () => {
+    bench = await startBench();
+    await stand(5);
+    await byHand(bench, bench.object('platform/n2').status!.alertRuleId!, (rule) => ({
+      ...rule,
+      properties: { ...rule.properties, severity: 0 },
+    }));
+    bench.forget();
+    await pass(5);
+    expect(reads().toSorted()).toEqual([
+      'GET scheduledQueryRules 200',
+      'LIST actionGroups 200',
+      'LIST roleAssignments 200',
+      'LIST scheduledQueryRules 200',
+      'PUT scheduledQueryRules 200',
+    ]);
+    expect(bench.events).toEqual([expect.stringContaining('DriftCorrected: Somebody had changed the alert rule')]);
+    expect(bench.events[0]).toContain('severity: 0 → 3');
+  });
+
+  it('changes nothing on the word of a list: what is as it should be by the time of the GET stays', async () => {
+    bench = await startBench();
+    await stand(1);
+    const id = bench.object('platform/n0').status!.alertRuleId!;
+    bench.bend = (azure): Azure => ({
+      ...azure,
+      alertRules: {
+        ...azure.alertRules,
+        list: async (scope, signal) => {
+          const { items, pages } = await azure.alertRules.list(scope, signal);
+          return { items: items.map((each) => Object.assign({}, each, { rule: { ...each.rule, severity: 0 } })), pages };
+        },
+      },
+    });
+    await pass(1);
+    expect(reads()).toContain('GET scheduledQueryRules 200');
+    expect(bench.azureWrites()).toEqual([]);
+    expect(bench.object('platform/n0').status!.alertRuleId).toBe(id);
+  });
+
+  it('trusts no list that is older than a write of our own', async () => {
+    bench = await startBench();
+    await stand(1);
+    await pass(1);
+    bench.apply(specWith({ clusterResourceId: clusterOf('n0'), alertRule: { severity: 1 } }), 'n0');
+    await bench.run({ key: 'platform/n0' });
+    bench.forget();
+    await bench.run({ key: 'platform/n0' });
+    // The lists are still young, but not what they say of the rule.
+    expect(reads()).toEqual(['GET scheduledQueryRules 200']);
+    expect(bench.azureWrites()).toEqual([]);
+  });
+});
+
+const clusterOf = (name: string): string => clusterId.replace(/prod$/, name);
+
+describe('a subscription that may not be listed', () => {
+  it('is looked at by one list per resource group', async () => {
+    bench = await startBench({ world: groupOwner() });
+    await stand(3, { readerScopes: ['ResourceGroup'] });
+    await pass(3);
+    bench.forget();
+    await pass(3);
+    expect(reads().toSorted()).toEqual(['LIST actionGroups 200', 'LIST roleAssignments 200', 'LIST scheduledQueryRules 200']);
+  });
+
+  it('and whose groups may not be listed either is looked at one by one', async () => {
+    bench = await startBench();
+    await stand(2);
+    const denied = (): Promise<never> => Promise.reject(new ReconcileError('AccessDenied', 'No.', { stalls: 'afterTenMinutes' }));
+    bench.bend = (azure): Azure => ({
+      ...azure,
+      actionGroups: { ...azure.actionGroups, list: denied },
+      alertRules: { ...azure.alertRules, list: denied },
+      roleAssignments: { ...azure.roleAssignments, list: denied },
+    });
+    await pass(2);
+    expect(reads().filter((line) => line.startsWith('GET'))).toHaveLength(2 * 4);
+    expect(bench.object('platform/n0').status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
+  });
+});
+
+/** An operator that owns the resource group and reads no more of the subscription. */
+const groupOwner = (): ReturnType<typeof benchWorld> => {
+  const world = worldWithout();
+  return {
+    ...world,
+    roleAssignments: world.roleAssignments.map((each) => Object.assign({}, each, { scope: shop })),
+  };
+};
+
+describe('an outage', () => {
+  it('costs one call per list and wait, not per object, and is over when a list comes', async () => {
+    bench = await startBench();
+    await stand(10);
+    const outage = new ReconcileError('AzureUnavailable', 'Azure could not be reached.');
+    let lists = 0;
+    const failing = (): Promise<never> => {
+      lists += 1;
+      return Promise.reject(outage);
+    };
+    bench.bend = (azure): Azure => ({
+      ...azure,
+      actionGroups: { ...azure.actionGroups, list: failing },
+      alertRules: { ...azure.alertRules, list: failing },
+      roleAssignments: { ...azure.roleAssignments, list: failing },
+    });
+    await pass(10);
+    expect(lists).toBe(3);
+    expect(reads()).toEqual([]);
+    expect(bench.object('platform/n3').status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
+    bench.bend = (azure) => azure;
+    await pass(10);
+    expect(reads()).toHaveLength(3);
+  });
+});
