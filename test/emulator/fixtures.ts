@@ -4,6 +4,7 @@ import { Agent } from 'undici';
 import { createServerCertificate } from '../../emulator/certificates.ts';
 import { startEmulator, type Emulator, type EmulatorOptions } from '../../emulator/emulator.ts';
 import type { World } from '../../emulator/world.ts';
+import { listen } from '../support/listen.ts';
 
 export const tenantId = '11111111-1111-4111-8111-111111111111';
 export const clientId = '22222222-2222-4222-8222-222222222222';
@@ -220,11 +221,7 @@ export const startIssuer = async (clock: () => Date = () => new Date()): Promise
     const body = request.url?.endsWith('/openid-configuration') ? { issuer: url, jwks_uri: `${url}/openid/v1/jwks` } : { keys: published };
     response.writeHead(isBroken ? 500 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  url = `https://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  url = `https://127.0.0.1:${await listen(server)}`;
 
   return {
     get url() {

@@ -12,6 +12,7 @@ import { desiredActionGroup } from '../../src/core/action-group.ts';
 import { ReconcileError } from '../../src/core/failure.ts';
 import type { Azure } from '../../src/reconcile/ports.ts';
 import { WriteRefusedError } from '../../src/runtime/write-gate.ts';
+import { listen } from '../support/listen.ts';
 import { clusterId, minimalSpec, subscriptionId } from '../support/notification.ts';
 
 /** What one request is answered with; undefined: never. */
@@ -33,11 +34,7 @@ beforeAll(async () => {
     requests.push(`${request.method} ${request.url}`);
     request.resume().on('end', () => answer(request, response));
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  const endpoint = `https://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  const endpoint = `https://127.0.0.1:${await listen(server)}`;
   const session = createSession({
     credential: {
       getToken: async () => {

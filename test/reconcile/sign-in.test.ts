@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
@@ -14,6 +13,7 @@ import { createSession } from '../../src/azure/session.ts';
 import { createCredential, type SignInOptions } from '../../src/azure/sign-in.ts';
 import { ReconcileError } from '../../src/core/failure.ts';
 import { audience, startIssuer, subject, type FakeIssuer } from '../emulator/fixtures.ts';
+import { listen } from '../support/listen.ts';
 import { benchWorld, clusterId, operatorClientId } from '../support/reconcile-bench.ts';
 
 const scope = 'https://management.azure.com/.default';
@@ -52,9 +52,8 @@ const serve = async (
   const { ca, certificate, key } = await createServerCertificate('127.0.0.1');
   setDefaultCACertificates([...getCACertificates('default'), ca]);
   const server = createServer({ key, cert: certificate }, answer);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `https://127.0.0.1:${await listen(server)}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -11,6 +11,7 @@ import { Agent, request as send } from 'undici';
 import { stringify } from 'yaml';
 import { provideTools } from '../../tools/provide.ts';
 import { type AuditEvent, type AuditFilter, auditPolicy, auditReader, selects } from './audit-log.ts';
+import { listen } from './listen.ts';
 import { type LocalProcess, type Result, removeDirectory, run, startProcess, temporaryDirectory } from './process.ts';
 import { waitFor } from './wait.ts';
 
@@ -111,16 +112,11 @@ const publicIssuer = {
 /** A port that was free a moment ago; the next moment somebody else may have it. */
 const freePort = async (): Promise<number> => {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
+  const port = await listen(server);
   await new Promise((resolve) => {
     server.close(resolve);
   });
-  if (!address || typeof address === 'string') throw new Error('the system gave no port');
-  return address.port;
+  return port;
 };
 
 /** Key pair of the ServiceAccount issuer, and the key's id as kube-apiserver derives it: the SHA-256 of its public part. */

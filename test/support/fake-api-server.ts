@@ -7,10 +7,11 @@ import 'reflect-metadata';
 import { randomUUID, webcrypto } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import * as x509 from '@peculiar/x509';
 import type { KubeAccess } from '../../src/kube/config.ts';
 import type { KubeObject } from '../../src/kube/object.ts';
+import { listen } from './listen.ts';
 
 interface ReceivedRequest {
   readonly method: string;
@@ -216,9 +217,7 @@ export const startFakeApiServer = async (): Promise<FakeApiServer> => {
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => undefined);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const url = `https://127.0.0.1:${port}`;
+  const url = `https://127.0.0.1:${await listen(server)}`;
   const credentials = {
     headers: { Authorization: 'Bearer fixed' },
     tls: { ca: certificate, cert: undefined, key: undefined, servername: undefined, rejectUnauthorized: undefined },

@@ -8,12 +8,13 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { connect, createServer as createTcpServer } from 'node:net';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { Agent } from 'undici';
 import { createServerCertificate } from '../../emulator/certificates.ts';
 import type { KubeAccess } from '../../src/kube/config.ts';
 import type { Fault } from './fake-api-server.ts';
+import { listen } from './listen.ts';
 
 export type RequestKind = 'list' | 'watch' | 'other';
 type Request = Parameters<Fault>[0];
@@ -171,7 +172,7 @@ export const startFaultProxy = async (upstream: { readonly server: string; reado
     serve(incoming, response).catch(() => response.destroy());
   });
   inner.on('tlsClientError', () => undefined);
-  const innerPort = await listen(inner, 0);
+  const innerPort = await listen(inner);
 
   const front = createTcpServer((client) => {
     accepted += 1;
@@ -188,7 +189,7 @@ export const startFaultProxy = async (upstream: { readonly server: string; reado
       socket.destroy();
     });
   });
-  const port = await listen(front, 0);
+  const port = await listen(front);
 
   const url = `https://127.0.0.1:${port}`;
   const sum = (counted: 'bytesRead' | 'bytesWritten'): number => [...links].reduce((total, { client }) => total + client[counted], 0);
@@ -270,16 +271,6 @@ export const startFaultProxy = async (upstream: { readonly server: string; reado
       await agent.destroy();
     },
   };
-};
-
-const listen = async (server: Server, port: number): Promise<number> => {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(port, '127.0.0.1', () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-  return (server.address() as AddressInfo).port;
 };
 
 /** One direction of a connection; gives the function that lets go of what may pass now. */

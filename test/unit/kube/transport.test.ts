@@ -12,6 +12,7 @@ import { WriteRefusedError } from '../../../src/runtime/write-gate.ts';
 import { faults, startFakeApiServer } from '../../support/fake-api-server.ts';
 import type { FakeApiServer } from '../../support/fake-api-server.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
+import { listen } from '../../support/listen.ts';
 import { waitFor } from '../../support/wait.ts';
 
 let server: FakeApiServer;
@@ -164,9 +165,7 @@ describe('a request', () => {
           .on('error', () => undefined)
           .resume();
       });
-      await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-      const { port } = silent.address() as AddressInfo;
-      mute = createTransport({ ...server.access, server: `https://127.0.0.1:${port}` });
+      mute = createTransport({ ...server.access, server: `https://127.0.0.1:${await listen(silent)}` });
     });
     afterEach(async () => {
       await mute.close();
@@ -389,9 +388,7 @@ describe('a proxy', () => {
       upstream.pipe(client).pipe(upstream);
       for (const socket of [upstream, client]) socket.on('error', () => undefined);
     });
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-    const { port } = proxy.address() as AddressInfo;
-    const through = createTransport({ ...server.access, proxyUrl: `http://127.0.0.1:${port}` });
+    const through = createTransport({ ...server.access, proxyUrl: `http://127.0.0.1:${await listen(proxy)}` });
     expect(await through.request({ method: 'POST', path: '/x', body: { a: 1 }, signal: never })).toEqual({ a: 1 });
     server.fail('watch', faults.pieces('close', 'one\n'));
     const { lines } = await through.stream({ path: '/widgets', query: { watch: 'true' }, signal: never, idleSeconds: 5, totalSeconds: 5 });
