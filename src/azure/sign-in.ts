@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { ClientAssertionCredential, type AccessToken, type GetTokenOptions, type TokenCredential } from '@azure/identity';
-import { ReconcileError, type Stalls } from '../core/failure.ts';
+import { ReconcileError, type Retry, type Stalls } from '../core/failure.ts';
 import type { Reason } from '../api/condition.ts';
 import { abortable } from '../runtime/abortable.ts';
 import { steadyText } from './failure.ts';
@@ -166,8 +166,8 @@ interface SignInFailure {
 const explainSignIn = async (thrown: unknown, options: SignInOptions): Promise<ReconcileError> => {
   const error = thrown as SignInFailure;
   const text = error.message ?? String(thrown);
-  const failure = (reason: Reason, message: string, stalls: Stalls): ReconcileError =>
-    new ReconcileError(reason, message, { stalls, cause: thrown });
+  const failure = (reason: Reason, message: string, stalls: Stalls, retry?: Retry): ReconcileError =>
+    new ReconcileError(reason, message, { stalls, ...(retry ? { retry } : {}), cause: thrown });
 
   if (/ENOENT|EACCES/.test(text))
     return failure(
@@ -191,6 +191,7 @@ const explainSignIn = async (thrown: unknown, options: SignInOptions): Promise<R
       'AuthenticationFailed',
       `Entra refuses the operator's ServiceAccount token as expired, not valid yet or wrongly signed (AADSTS${code}; ${presented}): check the clocks of the nodes, and that the token file is still renewed.`,
       'never',
+      { kind: 'fast' },
     );
   if (code === '700016' || code === '90002')
     return failure(

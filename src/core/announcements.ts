@@ -58,16 +58,20 @@ const sentence = (verb: Action['verb'], part: Action['part'], actions: readonly 
 
 const eventReason = ({ verb, part }: Action): string => (verb === 'DriftCorrected' ? verb : `${verb}${part}`);
 
+/** Told of by conditions alone: nobody has to act. */
+const silent: readonly string[] = ['Deleting', 'Throttled'];
+
 /** True when something was reported as failing; a warning about prerequisites is none. */
 const wasFailing = (status: MaintenanceNotificationStatus | undefined): boolean =>
   (status?.conditions ?? []).some(
-    ({ type, status: word, reason }) => type !== 'PrerequisitesMet' && word === 'False' && reason !== 'Deleting',
+    ({ type, status: word, reason }) => type !== 'PrerequisitesMet' && word === 'False' && !silent.includes(reason),
   );
 
-const alreadyTold = (
+const needsNoWord = (
   before: MaintenanceNotificationStatus | undefined,
   outcome: { readonly reason: string; readonly message: string },
 ): boolean =>
+  silent.includes(outcome.reason) ||
   (before?.conditions ?? []).some(
     ({ type, status, reason, message }) =>
       type !== 'Stalled' &&
@@ -77,7 +81,7 @@ const alreadyTold = (
   );
 
 /**
- * What people are told of a run: each change in Azure, the first time something fails, that it is Stalled, and that it works again.
+ * What people are told of a run: each change in Azure, the first time something fails for which somebody may have to act, that it is Stalled, and that it works again.
  * A quiet run and a repeated failure say nothing.
  */
 export const announcements = (
@@ -107,11 +111,11 @@ const turns = (
     case 'failed':
       if (outcome.stalled && !conditionOf(before?.conditions, 'Stalled'))
         return [{ type: 'Warning', reason: 'Stalled', message: `${outcome.reason}: ${outcome.message}` }];
-      return alreadyTold(before, outcome)
+      return needsNoWord(before, outcome)
         ? []
         : [{ type: 'Warning', reason: 'ReconcileFailed', message: `${outcome.reason}: ${outcome.message}` }];
     case 'deletionFailed':
-      return alreadyTold(before, outcome)
+      return needsNoWord(before, outcome)
         ? []
         : [{ type: 'Warning', reason: 'DeletionBlocked', message: `${outcome.reason}: ${outcome.message}` }];
     case 'suspended':

@@ -2,7 +2,7 @@ import { conditionTypes, type Claim, type ConditionType } from '../api/condition
 import type { Condition } from '../api/maintenance-notification.ts';
 
 /** Room for a sentence or two; Kubernetes itself allows 32,768 characters. */
-const messageLimit = 1024;
+export const messageLimit = 1024;
 
 const order = (type: string): number => conditionTypes.findIndex((each) => each === type);
 

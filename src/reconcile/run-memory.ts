@@ -6,8 +6,11 @@ import { comparableId } from '../core/resource-id.ts';
  * A `version` is one spec of one object, uid and generation: what was remembered of another does not count.
  */
 export interface RunMemory {
-  /** Notes a failure; says since when this version has been failing at all, and first failed with this reason. Milliseconds since 1970. */
-  failed(key: string, version: string, reason: Reason, now: number): { readonly since: number; readonly withReasonSince: number };
+  /**
+   * Notes a failure; says since when this version has been failing at all, and first failed with this reason, in milliseconds since 1970,
+   * and how often in a row it failed with it.
+   */
+  failed(key: string, version: string, reason: Reason, now: number): Failing;
   /** Notes that a version stands in Azure: nothing fails any more. */
   succeeded(key: string, version: string): void;
   /** Whether a version has stood in Azure since the operator started. */
@@ -21,9 +24,16 @@ export interface RunMemory {
   forget(key: string): void;
 }
 
+interface Failing {
+  readonly since: number;
+  readonly withReasonSince: number;
+  readonly times: number;
+}
+
 interface Remembered {
   readonly version: string;
   failingSince: number | undefined;
+  last: { readonly reason: Reason; readonly times: number } | undefined;
   readonly reasonsSince: Map<Reason, number>;
   hasStood: boolean;
   readonly written: Set<string>;
@@ -34,13 +44,21 @@ export const createRunMemory = (): RunMemory => {
   const of = (key: string, version: string): Remembered => {
     const known = book.get(key);
     if (known?.version === version) return known;
-    const fresh: Remembered = { version, failingSince: undefined, reasonsSince: new Map(), hasStood: false, written: new Set() };
+    const fresh: Remembered = {
+      version,
+      failingSince: undefined,
+      last: undefined,
+      reasonsSince: new Map(),
+      hasStood: false,
+      written: new Set(),
+    };
     book.set(key, fresh);
     return fresh;
   };
   const forgive = (remembered: Remembered | undefined): void => {
     if (!remembered) return;
     remembered.failingSince = undefined;
+    remembered.last = undefined;
     remembered.reasonsSince.clear();
   };
   return {
@@ -49,7 +67,9 @@ export const createRunMemory = (): RunMemory => {
       remembered.failingSince ??= now;
       const withReasonSince = remembered.reasonsSince.get(reason) ?? now;
       remembered.reasonsSince.set(reason, withReasonSince);
-      return { since: remembered.failingSince, withReasonSince };
+      const times = remembered.last?.reason === reason ? remembered.last.times + 1 : 1;
+      remembered.last = { reason, times };
+      return { since: remembered.failingSince, withReasonSince, times };
     },
     succeeded: (key, version) => {
       const remembered = of(key, version);

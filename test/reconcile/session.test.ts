@@ -136,14 +136,14 @@ describe.each(everyCall)('%s', (_, call) => {
       'Throttled',
       { kind: 'after', seconds: 2.5 },
     ],
-    ['429 without one', json(429, error('TooManyRequests')), 'Throttled', { kind: 'after', seconds: 30 }],
+    ['429 without one', json(429, error('TooManyRequests')), 'Throttled', { kind: 'afterAWhile' }],
     ['503 with a wait', json(503, error('ServerBusy'), { 'retry-after': '5' }), 'AzureUnavailable', { kind: 'after', seconds: 5 }],
-    ['500', json(500, error('InternalServerError')), 'AzureUnavailable', { kind: 'backOff' }],
-    ['a page of HTML', raw(502, '<html>Bad gateway</html>', 'text/html'), 'AzureUnavailable', { kind: 'backOff' }],
-    ['a nested error', json(409, error('ScopeLocked')), 'ResourceLocked', { kind: 'interval' }],
-    ['a flat error', json(409, { code: 'ScopeLocked', message: 'Text.' }), 'ResourceLocked', { kind: 'interval' }],
-    ['an expired token', json(401, error('ExpiredAuthenticationToken')), 'AuthenticationFailed', { kind: 'backOff' }],
-    ['a connection that is cut', (request) => request.socket.destroy(), 'AzureUnavailable', { kind: 'backOff' }],
+    ['500', json(500, error('InternalServerError')), 'AzureUnavailable', { kind: 'fast' }],
+    ['a page of HTML', raw(502, '<html>Bad gateway</html>', 'text/html'), 'AzureUnavailable', { kind: 'fast' }],
+    ['a nested error', json(409, error('ScopeLocked')), 'ResourceLocked', { kind: 'crawl' }],
+    ['a flat error', json(409, { code: 'ScopeLocked', message: 'Text.' }), 'ResourceLocked', { kind: 'crawl' }],
+    ['an expired token', json(401, error('ExpiredAuthenticationToken')), 'AuthenticationFailed', { kind: 'slow' }],
+    ['a connection that is cut', (request) => request.socket.destroy(), 'AzureUnavailable', { kind: 'fast' }],
   ])('understands %s', async (__, given, reason, retry) => {
     answer = given;
     expect(await failureOf(call())).toMatchObject({ reason, retry });

@@ -155,7 +155,7 @@ describe('a sign-in that is refused', () => {
     expect(await failure(createCredential(options()))).toMatchObject({
       reason: 'FederatedCredentialMismatch',
       stalls: 'afterTenMinutes',
-      retry: { kind: 'backOff' },
+      retry: { kind: 'slow' },
       message: `Entra does not accept the operator's ServiceAccount token (${code}): no federated credential of client ${operatorClientId} in tenant ${benchWorld().tenantId} has exactly ${presented(shown)}. Compare them with: az identity federated-credential list.`,
     });
   });
@@ -206,7 +206,7 @@ describe('a sign-in that is refused', () => {
     const dead = options({ authorityHost: 'https://127.0.0.1:1' });
     const credential = createCredential(dead);
     const first = await failure(credential);
-    expect(first).toMatchObject({ reason: 'AuthenticationUnavailable', stalls: 'never', retry: { kind: 'backOff' } });
+    expect(first).toMatchObject({ reason: 'AuthenticationUnavailable', stalls: 'never', retry: { kind: 'slow' } });
     expect(first.message).toContain('No Azure token could be had from https://127.0.0.1:1; trying again.');
     expect((await failure(credential)).message).toBe(first.message);
   });

@@ -19,6 +19,7 @@ const statusOf = (...claims: readonly [Claim['type'], Claim['status'], Reason][]
 });
 const ready = statusOf(['Ready', 'True', 'Succeeded'], ['AlertRuleReady', 'True', 'Succeeded']);
 const failing = statusOf(['Ready', 'False', 'AzureUnavailable'], ['AlertRuleReady', 'False', 'AzureUnavailable']);
+const throttled = statusOf(['Ready', 'False', 'Throttled'], ['AlertRuleReady', 'False', 'Throttled']);
 const inGrace = statusOf(['Ready', 'True', 'Succeeded'], ['AlertRuleReady', 'False', 'AzureUnavailable']);
 const stalled = statusOf(['Ready', 'False', 'NotOwned'], ['Stalled', 'True', 'NotOwned'], ['AlertRuleReady', 'False', 'NotOwned']);
 
@@ -54,7 +55,10 @@ describe('people are told', () => {
     ],
     ['nothing of the same failure in grace', inGrace, failed('AzureUnavailable', { inGrace: true }), []],
     ['nothing when grace ends', inGrace, failed('AzureUnavailable'), []],
-    ['another failure', failing, failed('Throttled'), ['Warning ReconcileFailed: Throttled: What happened.']],
+    ['another failure', failing, failed('Busy'), ['Warning ReconcileFailed: Busy: What happened.']],
+    ['nothing of a wait that Azure asks for', ready, failed('Throttled'), []],
+    ['nothing of the end of such a wait', throttled, { kind: 'succeeded' }, []],
+    ['nothing of such a wait when something is deleted', ready, { kind: 'deletionFailed', reason: 'Throttled', message: 'Wait.' }, []],
     ['that it is stalled', ready, failed('NotOwned', { stalled: true }), ['Warning Stalled: NotOwned: What happened.']],
     [
       'that what failed is stalled now',
@@ -145,7 +149,7 @@ describe('changes in Azure', () => {
   });
 
   it('are told before what became of the run', () => {
-    const reasons = announcements(ready, {}, failed('Throttled'), [{ verb: 'Created', part: 'ActionGroup', target: id }]).map(
+    const reasons = announcements(ready, {}, failed('Busy'), [{ verb: 'Created', part: 'ActionGroup', target: id }]).map(
       ({ reason }) => reason,
     );
     expect(reasons).toEqual(['CreatedActionGroup', 'ReconcileFailed']);
