@@ -5,9 +5,8 @@
 import { isReady, minimalObject, operatorUser, startStage } from '../test/support/stage.ts';
 import type { MaintenanceNotification } from '../src/api/maintenance-notification.ts';
 import { waitFor } from '../test/support/wait.ts';
+import { path } from './objects.ts';
 import { report, residentMegabytes } from './report.ts';
-
-const path = '/apis/aks-notifier.dev/v1alpha1/namespaces/default/maintenancenotifications';
 
 const stage = await startStage();
 try {

@@ -9,15 +9,14 @@ import type { MaintenanceNotification } from '../src/api/maintenance-notificatio
 import { prepareOperatorProcesses } from '../test/support/operator-process.ts';
 import { isReady, minimalObject, startStage } from '../test/support/stage.ts';
 import { waitFor } from '../test/support/wait.ts';
-import { report, residentMegabytes } from './report.ts';
+import { path } from './objects.ts';
+import { memoryTarget, report, residentMegabytes } from './report.ts';
 
 const [count = '10000', ...variables] = process.argv.slice(2);
 const objects = Number(count);
 const env = Object.fromEntries(variables.map((each) => [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)]));
 const starts = 3;
 const idleSeconds = 10;
-const target = objects < 100 ? 95 : Math.round(105 + ((220 - 105) * (objects - 100)) / 9900);
-const path = '/apis/aks-notifier.dev/v1alpha1/namespaces/default/maintenancenotifications';
 
 const stage = await startStage();
 try {
@@ -72,7 +71,7 @@ try {
       await operator.stop();
     }
   }
-  report(`resident after ${idleSeconds} s idle, ${objects} objects`, resident, 'MB', target);
+  report(`resident after ${idleSeconds} s idle, ${objects} objects`, resident, 'MB', memoryTarget(objects));
   for (const each of parts) console.log(`  MB: ${each}`);
 } finally {
   await stage.stop();

@@ -5,17 +5,15 @@
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MaintenanceNotification } from '../src/api/maintenance-notification.ts';
 import { startFaultProxy } from '../test/support/fault-proxy.ts';
 import { prepareOperatorProcesses } from '../test/support/operator-process.ts';
-import { clusterId, isReady, minimalObject, operatorUser, startStage } from '../test/support/stage.ts';
-import { waitFor } from '../test/support/wait.ts';
+import { minimalObject, operatorUser, startStage } from '../test/support/stage.ts';
+import { addClusters, everythingInPlace, path } from './objects.ts';
 import { residentMegabytes } from './report.ts';
 
 const minutes = Number(process.argv[2] ?? 11);
 const objects = Number(process.argv[3] ?? 1000);
 const clusters = 40;
-const path = '/apis/aks-notifier.dev/v1alpha1/namespaces/default/maintenancenotifications';
 
 /** CPU seconds that a process has used so far, in its own code and in the kernel; Linux counts in hundredths. */
 const cpuSeconds = async (pid: number): Promise<number> => {
@@ -29,27 +27,12 @@ const proxy = await startFaultProxy(controlPlane);
 const ends: (() => Promise<unknown>)[] = [() => stage.stop(), () => proxy.close()];
 try {
   const start = await prepareOperatorProcesses(stage);
-  for (let index = 0; index < clusters; index += 1)
-    emulator.world.addCluster({
-      id: clusterId(`c${index}`),
-      location: 'westeurope',
-      upgradeChannel: 'stable',
-      nodeOSUpgradeChannel: 'NodeImage',
-      maintenanceConfigurations: {},
-    });
+  addClusters(stage, clusters);
   for (let index = 0; index < objects; index += 1)
     await controlPlane.request('POST', path, { body: minimalObject('default', `n${index}`, `c${index % clusters}`) });
   const operator = await start({ name: 'quiet', kube: { server: proxy.url, ca: proxy.ca() } });
   ends.push(operator.stop);
-  await waitFor(
-    'everything to be in place',
-    async () => {
-      await sleep(2000);
-      const { body } = await controlPlane.request<{ readonly items: readonly MaintenanceNotification[] }>('GET', path);
-      return body.items.every(isReady);
-    },
-    10 * 60_000,
-  );
+  await everythingInPlace(stage, objects, 2000);
   // Events may still be on their way.
   await sleep(10_000);
 

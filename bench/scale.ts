@@ -8,19 +8,16 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MaintenanceNotification } from '../src/api/maintenance-notification.ts';
 import { type OperatorProcess, prepareOperatorProcesses } from '../test/support/operator-process.ts';
-import { clusterId, isReady, minimalObject, operatorUser, startStage } from '../test/support/stage.ts';
+import { minimalObject, operatorUser, startStage } from '../test/support/stage.ts';
 import { waitFor } from '../test/support/wait.ts';
-import { report, residentMegabytes } from './report.ts';
+import { addClusters, everythingInPlace, path } from './objects.ts';
+import { memoryTarget, report, residentMegabytes } from './report.ts';
 
 const objects = Number(process.argv[2] ?? 5000);
 const changes = 1000;
 const idleSeconds = 20;
 const objectsPerCluster = 25;
-const namespace = 'default';
-const path = `/apis/aks-notifier.dev/v1alpha1/namespaces/${namespace}/maintenancenotifications`;
-const longest = 30 * 60_000;
 
 /** Does something for each, so many at a time. */
 const forEach = async <Item>(items: readonly Item[], atOnce: number, act: (item: Item) => Promise<unknown>): Promise<void> => {
@@ -44,20 +41,6 @@ subscribe('http.server.request.start', (message) => {
   underWay.set(name, others + 1);
   response.on('close', () => underWay.set(name, (underWay.get(name) ?? 1) - 1));
 });
-
-// A page of objects at a time, as everybody should; without the cache of the API server in between everything is as new as can be.
-const listed = async (): Promise<readonly MaintenanceNotification[]> => {
-  const items: MaintenanceNotification[] = [];
-  for (let token = ''; ;) {
-    const { body } = await stage.controlPlane.request<{
-      readonly items: readonly MaintenanceNotification[];
-      readonly metadata: { readonly continue?: string };
-    }>('GET', `${path}?limit=500${token === '' ? '' : `&continue=${encodeURIComponent(token)}`}`);
-    items.push(...body.items);
-    token = body.metadata.continue ?? '';
-    if (token === '') return items;
-  }
-};
 
 const stage = await startStage({ emulator: { journalBodies: false, journalLimit: 1_000_000 } });
 const { controlPlane, emulator } = stage;
@@ -112,60 +95,44 @@ try {
   };
   const ready = (operator: OperatorProcess): Promise<unknown> =>
     waitFor('ready', () => operator.log().some(({ msg }) => msg === 'ready'), 60_000);
-  const idle = async (operator: OperatorProcess, count: number, target: number): Promise<void> => {
+  const idle = async (operator: OperatorProcess, count: number): Promise<void> => {
     await sleep(idleSeconds * 1000);
-    report(`resident after ${idleSeconds} s idle, ${count} objects`, [await residentMegabytes(operator.pid)], 'MB', target);
+    report(`resident after ${idleSeconds} s idle, ${count} objects`, [await residentMegabytes(operator.pid)], 'MB', memoryTarget(count));
   };
-  const targetFor = (count: number): number => Math.round(105 + ((220 - 105) * (count - 100)) / 9900);
   const create = async (from: number, to: number): Promise<void> => {
     const began = performance.now();
     await forEach(
       Array.from({ length: to - from }, (_, index) => from + index),
       16,
       async (index) => {
-        const body = minimalObject(namespace, `n${index}`, `c${Math.floor(index / objectsPerCluster)}`);
+        const body = minimalObject('default', `n${index}`, `c${Math.floor(index / objectsPerCluster)}`);
         const { status } = await controlPlane.request('POST', path, { body });
         if (status !== 201) throw new Error(`the API server answered ${status} to the creation of n${index}`);
       },
     );
     const created = seconds(began);
-    await waitFor(
-      'everything to be in place',
-      async () => {
-        await sleep(3000);
-        const found = await listed();
-        return found.length === to && found.every(isReady);
-      },
-      longest,
-    );
+    await everythingInPlace(stage, to, 3000);
     console.log(`${to - from} objects: created in ${created.toFixed(0)} s, all in place after ${seconds(began).toFixed(0)} s`);
   };
-  for (let index = 0; index * objectsPerCluster < objects; index += 1)
-    emulator.world.addCluster({
-      id: clusterId(`c${index}`),
-      location: 'westeurope',
-      upgradeChannel: 'stable',
-      nodeOSUpgradeChannel: 'NodeImage',
-      maintenanceConfigurations: {},
-    });
+  addClusters(stage, Math.ceil(objects / objectsPerCluster));
 
   let operator = await restart();
   await ready(operator);
-  await idle(operator, 0, 95);
+  await idle(operator, 0);
   await create(0, 100);
   operator = await restart();
   await ready(operator);
   await azureIsQuiet();
-  await idle(operator, 100, 105);
+  await idle(operator, 100);
   await create(100, objects);
-  report(`resident after ${objects - 100} were made`, [await residentMegabytes(operator.pid)], 'MB', targetFor(objects));
+  report(`resident after ${objects - 100} were made`, [await residentMegabytes(operator.pid)], 'MB', memoryTarget(objects));
 
   await operator.stop();
   emulator.journal.clear();
   operator = await restart();
   await azureIsQuiet();
-  report(`resident right after a start with ${objects}`, [await residentMegabytes(operator.pid)], 'MB', targetFor(objects));
-  await idle(operator, objects, targetFor(objects));
+  report(`resident right after a start with ${objects}`, [await residentMegabytes(operator.pid)], 'MB', memoryTarget(objects));
+  await idle(operator, objects);
 
   // Once more, with a look at the event loop from inside.
   await operator.stop();
@@ -205,12 +172,7 @@ try {
       controlPlane.request('PATCH', `${path}/${name}`, { body: { spec: { tags: { revision, of: name } } } }),
     );
     const patched = seconds(struck);
-    const isDone = async (): Promise<boolean> => {
-      // Looking costs the API server something too.
-      await sleep(500);
-      return (await listed()).every(isReady);
-    };
-    await waitFor('every change to be acted on', isDone, longest);
+    await everythingInPlace(stage, objects, 500);
     const done = seconds(struck);
     const { p99, max } = await eventLoopDelay(operator);
     const right = emulator
