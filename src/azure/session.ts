@@ -3,8 +3,11 @@ import { AuthorizationManagementClient } from '@azure/arm-authorization';
 import { MonitorClient } from '@azure/arm-monitor';
 import type { TokenCredential } from '@azure/identity';
 import { ReconcileError } from '../core/failure.ts';
+import { systemClock, type Clock } from '../runtime/clock.ts';
 import { WriteRefusedError } from '../runtime/write-gate.ts';
 import { explain, readAzureError } from './failure.ts';
+import { pace, type Lane } from './pace-policy.ts';
+import { createPacer } from './pacer.ts';
 
 export interface SessionOptions {
   readonly credential: TokenCredential;
@@ -21,6 +24,10 @@ export interface SessionOptions {
   readonly beforeWrite?: () => () => void;
   /** Called at the end of each call to Azure; for metrics. */
   readonly onCall?: (call: AzureCall) => void;
+  /** Called for each call that was not sent because its turn had not come; for metrics. */
+  readonly onPaced?: (lane: Lane) => void;
+  /** By which the calls are paced. Default: the machine's. */
+  readonly clock?: Pick<Clock, 'now' | 'monotonic'>;
 }
 
 /** One call to Azure, as metrics count it. */
@@ -44,7 +51,8 @@ export interface Session {
   /** A client without a model, for the few reads that need no SDK of their own. */
   readonly raw: Client;
   /**
-   * Makes one call. `operation` is a short constant for metrics, `doing` says for people what was being tried (`create the alert rule x`).
+   * Makes one call, which may be several requests. `operation` is a short constant for metrics, `doing` says for people what was being tried
+   * (`create the alert rule x`). A request whose turn hasn't come is not sent: then this rejects with `Throttled` and the time of its turn.
    * @throws ReconcileError for everything that Azure, Entra or the network can answer; WriteRefusedError when `beforeWrite` threw one
    */
   call<Answer>(
@@ -78,14 +86,20 @@ const timeoutMilliseconds = 45_000;
  * Opens the session. The SDKs never retry by themselves: they would sleep a whole `Retry-After` inside the call; the queue waits
  * instead. Their token scope is set because it doesn't follow the endpoint.
  */
-export const createSession = ({ credential, endpoint, audience, userAgent, beforeWrite, onCall }: SessionOptions): Session => {
+export const createSession = (options: SessionOptions): Session => {
+  const { credential, endpoint, audience, userAgent, beforeWrite, onCall, onPaced, clock = systemClock } = options;
   const scope = `${audience}/.default`;
+  // One for all clients: the limits are Azure's for one identity.
+  const pacing = pace({ pacer: createPacer(), clock, onPaced: (lane) => onPaced?.(lane) });
   const common = {
     endpoint,
     retryOptions: { maxRetries: 0 },
     userAgentOptions: { userAgentPrefix: userAgent },
-    // Behind the policy that fetches a token, which may take a while.
-    additionalPolicies: beforeWrite ? [{ policy: askBeforeWrites(beforeWrite), position: 'perRetry' as const }] : [],
+    // Behind the policy that fetches a token, which may take a while. A write whose turn hasn't come isn't under way.
+    additionalPolicies: [pacing, ...(beforeWrite ? [askBeforeWrites(beforeWrite)] : [])].map((policy) => ({
+      policy,
+      position: 'perRetry' as const,
+    })),
   };
   const monitors = new Map<string, MonitorClient>();
   const authorizations = new Map<string, AuthorizationManagementClient>();
@@ -114,7 +128,8 @@ export const createSession = ({ credential, endpoint, audience, userAgent, befor
         return answer;
       } catch (thrown) {
         if (thrown instanceof ReconcileError) {
-          report(thrown.reason);
+          // What waits for its turn was no call.
+          if (thrown.reason !== 'Throttled') report(thrown.reason);
           throw thrown;
         }
         if (thrown instanceof WriteRefusedError) throw thrown;

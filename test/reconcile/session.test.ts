@@ -26,6 +26,8 @@ let beforeWrite: () => () => void;
 let getToken: () => Promise<void>;
 const requests: string[] = [];
 const calls: AzureCall[] = [];
+/** What one test is told to wait for is over in the next. */
+let now = 0;
 
 beforeAll(async () => {
   const certificate = await createServerCertificate('127.0.0.1');
@@ -48,6 +50,7 @@ beforeAll(async () => {
     audience: 'https://management.azure.com',
     userAgent: 'aks-notifier/test',
     onCall: (call) => void calls.push(call),
+    clock: { now: () => Date.now(), monotonic: () => now },
   });
   azure = {
     clusters: createClusters(session),
@@ -65,6 +68,7 @@ afterAll(async () => {
 beforeEach(() => {
   requests.length = 0;
   calls.length = 0;
+  now += 24 * 3_600_000;
   beforeWrite = () => () => undefined;
   getToken = () => Promise.resolve();
 });
@@ -121,6 +125,7 @@ describe.each(everyCall)('%s', (_, call) => {
       [408, {}],
     ] as const) {
       requests.length = 0;
+      now += 3_600_000;
       answer = json(status, error('Some'), headers);
       await failureOf(call());
       sent.push(requests.length);
