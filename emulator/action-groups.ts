@@ -32,7 +32,12 @@ export interface StoredActionGroup {
   readonly name: string;
   readonly body: Omit<GroupBody, 'identity'>;
   readonly identity?: StoredIdentity;
+  /** By the receiver's name in small letters; kept over writes. */
+  readonly receiverStatus?: Readonly<Record<string, ReceiverStatus>>;
 }
+
+/** Whether a mail or SMS receiver gets anything: only an `Enabled` one does. */
+export type ReceiverStatus = 'NotSpecified' | 'Enabled' | 'Disabled';
 
 const type = 'Microsoft.Insights/actionGroups';
 const writeAction = `${type}/write`;
@@ -64,15 +69,16 @@ const receiverDefaults = (list: string, defaults: Defaults): Receiver => {
   };
 };
 
-const receiverToWire = (list: string, receiver: Receiver, defaults: Defaults): Receiver => ({
-  ...receiverDefaults(list, defaults),
-  ...receiver,
-});
+const receiverToWire = ({ receiverStatus = {} }: StoredActionGroup, list: string, receiver: Receiver, defaults: Defaults): Receiver => {
+  const status = withStatus.has(list) ? receiverStatus[String(receiver['name']).toLowerCase()] : undefined;
+  return { ...receiverDefaults(list, defaults), ...receiver, ...(status === undefined ? {} : { status }) };
+};
 
-const propertiesToWire = ({ properties }: StoredActionGroup['body'], defaults: Defaults): Record<string, unknown> => {
+const propertiesToWire = (group: StoredActionGroup, defaults: Defaults): Record<string, unknown> => {
+  const { properties } = group.body;
   const lists = receiverLists
     .filter((list) => defaults !== 'none' || (properties[list] ?? []).length > 0)
-    .map((list) => [list, (properties[list] ?? []).map((receiver) => receiverToWire(list, receiver, defaults))]);
+    .map((list) => [list, (properties[list] ?? []).map((receiver) => receiverToWire(group, list, receiver, defaults))]);
   const { groupShortName, incidentReceivers = defaults === 'all' ? [] : null } = properties;
   return {
     groupShortName,
@@ -98,7 +104,7 @@ export const actionGroupToWire = (azure: Azure, group: StoredActionGroup): WireR
     kind: null,
     tags,
     ...(group.identity === undefined ? {} : { identity: identityToWire(azure, group.identity) }),
-    properties: propertiesToWire(group.body, azure.settings.defaults),
+    properties: propertiesToWire(group, azure.settings.defaults),
   });
 };
 
@@ -122,13 +128,12 @@ export const actionGroups = (azure: Azure): ResourceProvider => {
     }
     const { identity: wantedIdentity, ...body } = wanted;
     const identity = keepIdentity ? existing?.identity : settleIdentity(azure, wantedIdentity, existing?.identity);
-    const group: StoredActionGroup = {
-      subscriptionId: existing?.subscriptionId ?? path.subscriptionId,
-      resourceGroup: existing?.resourceGroup ?? path.resourceGroup ?? '',
-      name: existing?.name ?? name,
-      body,
-      ...(identity === undefined ? {} : { identity }),
+    const { identity: _before, ...kept } = existing ?? {
+      subscriptionId: path.subscriptionId,
+      resourceGroup: path.resourceGroup ?? '',
+      name,
     };
+    const group: StoredActionGroup = { ...kept, body, ...(identity === undefined ? {} : { identity }) };
     groups.set(idKey(path.id), group);
     return { status: existing === undefined ? 201 : 200, body: actionGroupToWire(azure, group) };
   };

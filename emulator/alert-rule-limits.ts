@@ -12,6 +12,10 @@ const slowPattern = /\b(?:adx|arg)\s*\(|\bingestion_time\s*\(|\b(?:search|union|
 /** A query that reads Azure Resource Graph or Azure Data Explorer, for which the rule must have an identity. */
 const crossServicePattern = /\b(?:adx|arg)\s*\(/iu;
 
+/** Whether a rule reads Azure Resource Graph; only so many of these may share an identity. */
+export const readsResourceGraph = (properties: RuleProperties): boolean =>
+  queriesOf(properties).some((query) => /\barg\s*\(/iu.test(query));
+
 const name = /^[^#<>%&:?/{}*\\\p{Cc}]{1,260}$/u;
 
 type Check = (rule: RuleBody, ruleName: string) => ArmError | undefined;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { GroupBody, StoredActionGroup } from './action-groups.ts';
+import type { GroupBody, ReceiverStatus, StoredActionGroup } from './action-groups.ts';
 import type { RuleBody, StoredAlertRule } from './alert-rules.ts';
 import { dropIdentity, identityAsSent, settleIdentity, type IdentityBody, type StoredIdentity } from './identity.ts';
 import { idKey } from './resource-id.ts';
@@ -15,6 +15,8 @@ export interface Drift {
   readonly recreateAlertRule: (id: string) => void;
   readonly changeActionGroup: (id: string, change: (body: GroupBody) => GroupBody) => void;
   readonly deleteActionGroup: (id: string) => void;
+  /** Of a mail or SMS receiver, by its name; it stays so whatever is written to the group. */
+  readonly setReceiverStatus: (groupId: string, receiverName: string, status: ReceiverStatus) => void;
 }
 
 /** Who did it, as a rule's `systemData` says. */
@@ -67,6 +69,14 @@ export const createDrift = (state: State, clock: () => Date): Drift => {
     deleteActionGroup: (id) => {
       dropIdentity({ state }, actionGroup(id).identity);
       state.actionGroups.delete(idKey(id));
+    },
+    setReceiverStatus: (groupId, receiverName, status) => {
+      const group = actionGroup(groupId);
+      const { emailReceivers, smsReceivers } = group.body.properties;
+      const name = receiverName.toLowerCase();
+      const isThere = [...(emailReceivers ?? []), ...(smsReceivers ?? [])].some((each) => String(each['name']).toLowerCase() === name);
+      if (!isThere) throw new Error(`${groupId} has no mail or SMS receiver ${receiverName}`);
+      state.actionGroups.set(idKey(groupId), { ...group, receiverStatus: { ...group.receiverStatus, [name]: status } });
     },
   };
 };

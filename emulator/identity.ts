@@ -14,8 +14,15 @@ export interface StoredIdentity {
   readonly type: string;
   /** The system-assigned principal. */
   readonly principalId?: string;
-  /** Ids of user-assigned identities, as they were sent. */
-  readonly userAssigned?: readonly string[];
+  readonly userAssigned?: readonly AssignedIdentity[];
+}
+
+/** A user-assigned identity as a resource remembers it: it goes on showing what it was given after the identity has gone. */
+interface AssignedIdentity {
+  /** As it was sent. */
+  readonly id: string;
+  readonly principalId?: string;
+  readonly clientId?: string;
 }
 
 /** What of Azure an identity depends on. */
@@ -58,7 +65,11 @@ export const settleIdentity = (
   wanted: IdentityBody | null | undefined,
   existing: StoredIdentity | undefined,
 ): StoredIdentity | undefined => {
-  const userAssigned = userAssignedIn(wanted);
+  const userAssigned = userAssignedIn(wanted).map((id): AssignedIdentity => {
+    const known = azure.state.userAssignedIdentities.get(idKey(id));
+    if (known === undefined) return { id };
+    return { id, principalId: known.principalId.toLowerCase(), clientId: known.clientId.toLowerCase() };
+  });
   if (wanted === undefined || wanted === null) {
     dropIdentity(azure, existing);
     return undefined;
@@ -78,13 +89,17 @@ export const identityAsSent = (identity: StoredIdentity | undefined): IdentityBo
     type: identity.type,
     ...(identity.userAssigned === undefined
       ? {}
-      : { userAssignedIdentities: Object.fromEntries(identity.userAssigned.map((id) => [id, {}])) }),
+      : { userAssignedIdentities: Object.fromEntries(identity.userAssigned.map(({ id }) => [id, {}])) }),
   };
 
 /** Takes a resource's system-assigned principal out of the directory. */
 export const dropIdentity = ({ state }: Pick<Directory, 'state'>, identity: StoredIdentity | undefined): void => {
   if (identity?.principalId !== undefined) state.principals.delete(identity.principalId);
 };
+
+/** The principals that a resource with this identity acts as. */
+export const principalsOf = (identity: StoredIdentity | undefined): string[] =>
+  [identity?.principalId, ...(identity?.userAssigned ?? []).map(({ principalId }) => principalId)].filter((id) => id !== undefined);
 
 /** The identity as answers show it: `principalId` and `tenantId` on top for a system-assigned one, below each id for user-assigned ones. */
 export const identityToWire = ({ state }: Azure, identity: StoredIdentity): Record<string, unknown> => ({
@@ -94,11 +109,6 @@ export const identityToWire = ({ state }: Azure, identity: StoredIdentity): Reco
   ...(identity.userAssigned === undefined
     ? {}
     : {
-        userAssignedIdentities: Object.fromEntries(
-          identity.userAssigned.map((id) => {
-            const known = state.userAssignedIdentities.get(idKey(id));
-            return [id, { principalId: known?.principalId.toLowerCase(), clientId: known?.clientId.toLowerCase() }];
-          }),
-        ),
+        userAssignedIdentities: Object.fromEntries(identity.userAssigned.map(({ id, ...ids }) => [id, ids])),
       }),
 });

@@ -12,6 +12,8 @@ export interface Settings {
   readonly principalReplicationSeconds: number;
   /** Whether that also holds for requests that carry `principalType`, which normally spares the look-up. Default false. */
   readonly replicationIgnoresPrincipalType: boolean;
+  /** How many alert rules that read Resource Graph may share a user-assigned identity; the next one is refused (400). Default 50, as documented. */
+  readonly rulesPerIdentity: number;
   /** Whether an alert rule's scope must exist (400 `BadRequest`); only kinds of resources that the emulator has are looked for. Default true. */
   readonly scopesMustExist: boolean;
   /** `lowerCase`: `microsoft.insights/scheduledqueryrules` in the ids of rules, as recorded; `specification`: as documented. Default `lowerCase`. */
@@ -62,6 +64,7 @@ export const defaultSettings: Settings = {
   federationErrors: 'detailed',
   principalReplicationSeconds: 0,
   replicationIgnoresPrincipalType: false,
+  rulesPerIdentity: 50,
   scopesMustExist: true,
   alertRuleIds: 'lowerCase',
   upperCaseActionGroupIds: true,

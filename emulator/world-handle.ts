@@ -24,17 +24,24 @@ export interface WorldHandle extends Drift {
   readonly removeApplication: (clientId: string) => void;
   readonly setFederatedCredentials: (clientId: string, credentials: readonly FederatedCredential[]) => void;
   readonly addUserAssignedIdentity: (identity: { id: string; principalId: string; clientId: string }) => void;
+  /** Its role assignments stay behind, as orphans, and resources that have it go on naming it. */
+  readonly removeUserAssignedIdentity: (id: string) => void;
 }
 
 const removeBelow = (state: State, scope: string): void => {
   const prefix = `${idKey(scope)}/`;
-  for (const map of [state.clusters, state.userAssignedIdentities, state.actionGroups]) {
-    for (const key of map.keys()) if (key.startsWith(prefix)) map.delete(key);
-  }
-  for (const [key, rule] of state.alertRules) {
+  for (const key of state.clusters.keys()) if (key.startsWith(prefix)) state.clusters.delete(key);
+  for (const [key, { principalId }] of state.userAssignedIdentities) {
     if (!key.startsWith(prefix)) continue;
-    state.alertRules.delete(key);
-    dropIdentity({ state }, rule.identity);
+    state.userAssignedIdentities.delete(key);
+    state.principals.delete(principalId.toLowerCase());
+  }
+  for (const resources of [state.alertRules, state.actionGroups]) {
+    for (const [key, { identity }] of resources) {
+      if (!key.startsWith(prefix)) continue;
+      resources.delete(key);
+      dropIdentity({ state }, identity);
+    }
   }
   state.roleAssignments.removeBelow(scope);
 };
@@ -114,6 +121,12 @@ export const createWorldHandle = (state: State, clock: () => Date): WorldHandle 
     addUserAssignedIdentity: (identity) => {
       state.userAssignedIdentities.set(idKey(identity.id), identity);
       addPrincipal(identity.principalId);
+    },
+    removeUserAssignedIdentity: (id) => {
+      const identity = state.userAssignedIdentities.get(idKey(id));
+      if (identity === undefined) throw new Error(`there is no user-assigned identity ${id}`);
+      state.userAssignedIdentities.delete(idKey(id));
+      state.principals.delete(identity.principalId.toLowerCase());
     },
   };
 };
