@@ -8,10 +8,11 @@ import { aboutSignIn, answerEntra, type EntraContext } from './entra.ts';
 import { faultContext, type FaultableCall } from './fault-answers.ts';
 import { afterWork, createFaults, faultName, insteadOfWork, slowness, type FaultEffect, type Faults } from './faults.ts';
 import { aboutAddress, callerOf, createGateway, nameIn } from './gateway.ts';
-import { createHeaders } from './headers.ts';
+import { headersOf } from './headers.ts';
 import type { Answer, Incoming, Outcome } from './http.ts';
 import { createJournal, type Call, type Journal } from './journal.ts';
 import type { Azure, ResourceProvider, WireResource } from './provider.ts';
+import { createRateLimits } from './rate-limits.ts';
 import type { StoredRoleAssignment } from './role-assignment-store.ts';
 import { roleAssignments, roleAssignmentToWire } from './role-assignments.ts';
 import { startServer } from './server.ts';
@@ -92,6 +93,16 @@ const errorCodeOf = ({ status, body }: Answer): string | undefined => {
   return typeof code === 'string' ? code : undefined;
 };
 
+/** What the journal says of an answer. */
+const sentOf = (answer: Answer): Pick<Call, 'status' | 'errorCode' | 'retryAfterSeconds'> => {
+  const retryAfter = answer.headers?.['retry-after'];
+  return {
+    status: answer.status,
+    errorCode: errorCodeOf(answer),
+    ...(retryAfter === undefined ? {} : { retryAfterSeconds: Number(retryAfter) }),
+  };
+};
+
 const bodyOf = (outcome: Outcome): unknown => (typeof outcome === 'string' ? undefined : outcome.body);
 
 /** The parsed body of a request that nobody looked at. */
@@ -155,7 +166,7 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     clock,
     leewaySeconds: settings.assertionLeewaySeconds,
   });
-  const headersOf = createHeaders(clock);
+  const limits = createRateLimits(clock, () => settings.throttling);
   const faults = createFaults();
 
   // The address is known only once the server listens, and the server needs something to serve.
@@ -183,7 +194,7 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     federationErrors: settings.federationErrors,
   });
   const providers = [alertRules(azure), actionGroups(azure), roleAssignments(azure), maintenanceConfigurations(azure), clusters(azure)];
-  const gateway = createGateway(azure, providers, tokens, audiences);
+  const gateway = createGateway(azure, providers, { tokens, audiences, limits });
 
   const resources = (): Resources => ({
     actionGroups: byId([...state.actionGroups.values()].map((group) => actionGroupToWire(azure, group))),
@@ -199,24 +210,22 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
 
   /** What the emulator answers of itself, with what the journal shall say of it. */
   const work = async (incoming: Incoming): Promise<{ answer: Answer; call: CallDetails }> => {
-    const { method } = incoming;
     const signIn = await answerEntra(incoming, entra());
     if (signIn !== undefined) {
       const { kind, clientId, principalId, errorCode, ...plain } = signIn;
       return {
-        answer: { ...plain, headers: headersOf({ method, status: plain.status }) },
+        answer: { ...plain, headers: headersOf({ at: clock() }) },
         call: { kind, name: clientId, principalId, errorCode },
       };
     }
-    const { answer: plain, caller, path, type, operation, apiVersion, requestBody } = await gateway(incoming);
+    const { answer: plain, limitHeaders, caller, path, type, operation, apiVersion, requestBody } = await gateway(incoming);
     const about = { type, subscriptionId: path?.subscriptionId, principalId: caller?.objectId };
-    const headers = { ...headersOf({ method, status: plain.status, ...about }), ...plain.headers };
+    const headers = { ...headersOf({ at: clock(), ...(caller === undefined ? {} : { type }) }), ...limitHeaders, ...plain.headers };
     return { answer: { ...plain, headers }, call: { kind: 'arm', ...about, operation, name: nameIn(path), apiVersion, requestBody } };
   };
 
   const note = ({ method, path }: Incoming, outcome: Outcome, { requestBody, ...call }: CallDetails, fault?: string): void => {
-    const sent =
-      typeof outcome === 'string' ? { status: 0, errorCode: outcome } : { status: outcome.status, errorCode: errorCodeOf(outcome) };
+    const sent = typeof outcome === 'string' ? { status: 0, errorCode: outcome } : sentOf(outcome);
     const bodies = settings.journalBodies && call.kind === 'arm' ? { requestBody, responseBody: bodyOf(outcome) } : {};
     record({ at: clock().toISOString(), method, path, ...call, ...sent, ...(fault === undefined ? {} : { fault }), ...bodies });
   };
@@ -231,7 +240,7 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
       const { kind, type, operation, subscriptionId, name } = about;
       note(incoming, instead, { kind, type, operation, subscriptionId, name, principalId, requestBody }, faultName(effect));
       if (typeof instead === 'string') return instead;
-      return { ...instead, headers: { ...headersOf({ method: incoming.method, status: instead.status }), ...instead.headers } };
+      return { ...instead, headers: { ...headersOf({ at: clock(), type: about.type }), ...instead.headers } };
     }
     const { answer, call } = await work(incoming);
     const outcome = afterWork(effect, answer);

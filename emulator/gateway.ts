@@ -2,6 +2,7 @@ import { ArmError, invalidContent, resourceGroupNotFound, subscriptionNotFound }
 import type { Answer, Incoming } from './http.ts';
 import type { Operation } from './journal.ts';
 import { authorize, type Azure, type ResourceProvider, type Verb } from './provider.ts';
+import type { RateLimits } from './rate-limits.ts';
 import { parseArmPath, type ArmPath } from './resource-id.ts';
 import type { Caller, TokenFault, Tokens } from './tokens.ts';
 import { withSevenDigits } from './time.ts';
@@ -9,6 +10,8 @@ import { withSevenDigits } from './time.ts';
 /** An answer with what journal and headers want to know of the request, as far as the gateway got. */
 export interface GatewayAnswer {
   readonly answer: Answer;
+  /** What is left of the rate limits that the request was counted against. */
+  readonly limitHeaders?: Readonly<Record<string, string>>;
   readonly caller?: Caller;
   readonly path?: ArmPath;
   /** Canonical casing when the emulator has the type. */
@@ -149,12 +152,18 @@ export const aboutAddress = (
 /** The name of the resource that a path addresses; lists have none. */
 export const nameIn = (path: ArmPath | undefined): string | undefined => (path?.isCollection === false ? path.names.at(-1) : undefined);
 
+interface GatewayParts {
+  readonly tokens: Tokens;
+  readonly audiences: () => readonly string[];
+  readonly limits: RateLimits;
+}
+
 /**
  * The gateway of Azure Resource Manager: everything that is checked before a resource provider sees a request. In this order: sign-in,
- * type, api-version, subscription, method, right, resource group, body. There is nothing outside `/subscriptions/…`.
+ * rate limit, type, api-version, subscription, method, right, resource group, body, the service's own rate limit. There is nothing outside `/subscriptions/…`.
  */
 export const createGateway =
-  (azure: Azure, providers: readonly ResourceProvider[], tokens: Tokens, audiences: () => readonly string[]) =>
+  (azure: Azure, providers: readonly ResourceProvider[], { tokens, audiences, limits }: GatewayParts) =>
   async (incoming: Incoming): Promise<GatewayAnswer> => {
     let known: Omit<GatewayAnswer, 'answer'> = {};
     try {
@@ -165,6 +174,13 @@ export const createGateway =
       known = { ...known, caller };
       if (path === undefined)
         throw new ArmError(404, { code: 'InvalidResource', message: `The emulator doesn't have '${incoming.path}'.` });
+      const limited = {
+        method: incoming.method,
+        subscriptionId: path.subscriptionId,
+        principalId: caller.objectId,
+        type: known.type ?? path.type,
+      };
+      known = { ...known, limitHeaders: limits.countAtGateway(limited) };
       const provider = providerOf(path, providers);
       const verb = verbOf(incoming.method, path);
       const apiVersion = offeredVersion(incoming, provider);
@@ -183,6 +199,7 @@ export const createGateway =
       checkPlace(azure, path);
       const body = parsedBody(incoming);
       known = { ...known, requestBody: body };
+      known = { ...known, limitHeaders: { ...known.limitHeaders, ...limits.countAtProvider(limited) } };
       return { ...known, answer: handle({ incoming, path, apiVersion, caller, body }) };
     } catch (error) {
       if (error instanceof ArmError) return { ...known, answer: error.answer() };

@@ -1,3 +1,5 @@
+import type { Throttling } from './rate-limits.ts';
+
 /** How the emulator behaves where Azure varies, or where a test wants something particular. Every field has a default. */
 export interface Settings {
   /** Resources per page of a list. Default 100. */
@@ -50,6 +52,8 @@ export interface Settings {
   readonly roleDefinitionIds: 'subscription' | 'bare';
   /** Whether the scope of a role assignment comes back in small letters. Default false: as it was sent. */
   readonly lowerCaseAssignmentScopes: boolean;
+  /** `counted`: rate limits are shown in headers only; `enforced`: what exceeds them is refused with 429 and `Retry-After`. Default `counted`. */
+  readonly throttling: Throttling;
   /** The journal keeps at least so many of the newest calls. Default 200,000. */
   readonly journalLimit: number;
   /** Whether the journal keeps the bodies of requests and answers; off saves memory in long runs. Default true. */
@@ -79,6 +83,7 @@ export const defaultSettings: Settings = {
   defaults: 'recorded',
   roleDefinitionIds: 'subscription',
   lowerCaseAssignmentScopes: false,
+  throttling: 'counted',
   journalLimit: 200_000,
   journalBodies: true,
 };
