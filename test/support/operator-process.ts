@@ -16,6 +16,8 @@ export interface Scrape {
 }
 
 export interface LogLine {
+  /** When, as `2026-11-23T10:00:00.000Z`. */
+  readonly ts?: string;
   readonly level?: string | number;
   readonly msg?: string;
   readonly error?: string;
