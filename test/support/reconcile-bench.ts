@@ -9,7 +9,7 @@ import { createActionGroups } from '../../src/azure/action-groups.ts';
 import { createAlertRules } from '../../src/azure/alert-rules.ts';
 import { createClusters } from '../../src/azure/clusters.ts';
 import { createRoleAssignments } from '../../src/azure/role-assignments.ts';
-import { createSession } from '../../src/azure/session.ts';
+import { createSession, type SessionOptions } from '../../src/azure/session.ts';
 import type { Announcement } from '../../src/core/announcements.ts';
 import { createStore } from '../../src/kube/store.ts';
 import { createClusterFactsCache } from '../../src/reconcile/cluster-facts-cache.ts';
@@ -297,12 +297,20 @@ const expectNone = (mistakes: readonly string[]): void => {
   if (mistakes.length > 0) throw new Error(`a status breaks the rules: ${mistakes.join('; ')}`);
 };
 
+/** By this clock every turn has come: for tests that aren't about the pace of calls. */
+const everLater = (): SessionClock => {
+  let elapsed = 0;
+  return { now: () => Date.now(), monotonic: () => (elapsed += 24 * 3_600_000) };
+};
+
+type SessionClock = NonNullable<SessionOptions['clock']>;
+
 /** The real clients, signed in to the emulator as an application. */
-export const azureOf = (emulator: Emulator, clientId = operatorClientId): Azure => {
+export const azureOf = (emulator: Emulator, clientId = operatorClientId, clock: SessionClock = everLater()): Azure => {
   const credential: TokenCredential = {
     getToken: async () => ({ token: await emulator.mintToken(clientId), expiresOnTimestamp: Date.now() + 3_600_000 }),
   };
-  const session = createSession({ credential, endpoint: emulator.url, audience: 'https://management.azure.com', userAgent: 'test' });
+  const session = createSession({ credential, endpoint: emulator.url, audience: 'https://management.azure.com', userAgent: 'test', clock });
   return {
     clusters: createClusters(session),
     actionGroups: createActionGroups(session),
