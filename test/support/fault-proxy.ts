@@ -17,7 +17,7 @@ import type { Fault } from './fake-api-server.ts';
 import { listen } from './listen.ts';
 
 export type RequestKind = 'list' | 'watch' | 'other';
-type Request = Parameters<Fault>[0];
+export type ProxyRequest = Parameters<Fault>[0];
 
 /** How bytes pass: at once; not at all, until they may; so many in each interval and connection. */
 export type Pace = 'flow' | 'hold' | { readonly bytes: number; readonly milliseconds: number };
@@ -35,7 +35,7 @@ export interface Totals {
 export interface FaultOptions {
   /** How many requests meet it; default: all, until `heal`. */
   readonly times?: number;
-  readonly only?: (request: Request) => boolean;
+  readonly only?: (request: ProxyRequest) => boolean;
 }
 
 export interface FaultProxy {
@@ -75,6 +75,14 @@ export interface FaultProxy {
   readonly close: () => Promise<void>;
 }
 
+/** Called with every request; the request waits for what they return, and its connection is cut when they throw. */
+export interface ProxyHooks {
+  /** Once it has arrived, before it is passed on. */
+  readonly onArrival?: (request: ProxyRequest) => Promise<void> | void;
+  /** Once the server has begun to answer, before the client hears of it. */
+  readonly onAnswered?: (request: ProxyRequest) => Promise<void> | void;
+}
+
 /** One connection of a client. */
 interface Link {
   readonly client: Socket;
@@ -88,14 +96,18 @@ interface Link {
  * @param upstream the API server
  * @param ca PEM of what its certificate is to be checked against
  */
-export const startFaultProxy = async (upstream: { readonly server: string; readonly ca: string }): Promise<FaultProxy> => {
+export const startFaultProxy = async (
+  upstream: { readonly server: string; readonly ca: string },
+  hooks: ProxyHooks = {},
+): Promise<FaultProxy> => {
   let certificate = await createServerCertificate('127.0.0.1');
   const agent = new Agent({ connect: { ca: upstream.ca }, allowH2: false, headersTimeout: 0, bodyTimeout: 0 });
   const links = new Set<Link>();
   /** By the port that the inner server sees. */
   const linkOf = (port: number | undefined): Link | undefined => [...links].find(({ inner: { localPort } }) => localPort === port);
   const watches = new Map<ServerResponse, number>();
-  const script: { readonly kind: RequestKind; readonly fault: Fault; left: number; readonly only: (request: Request) => boolean }[] = [];
+  const script: { readonly kind: RequestKind; readonly fault: Fault; left: number; readonly only: (request: ProxyRequest) => boolean }[] =
+    [];
   const requests = { list: 0, watch: 0, other: 0 };
   const closed = { fromClients: 0, toClients: 0 };
   let accepted = 0;
@@ -107,7 +119,7 @@ export const startFaultProxy = async (upstream: { readonly server: string; reado
     link?.inner.destroy();
   };
 
-  const forward = async (request: Request, incoming: IncomingMessage, body: Buffer, response: ServerResponse): Promise<void> => {
+  const forward = async (request: ProxyRequest, incoming: IncomingMessage, body: Buffer, response: ServerResponse): Promise<void> => {
     const gone = new AbortController();
     response.on('close', () => gone.abort());
     const isWatch = kindOf(request) === 'watch';
@@ -120,6 +132,7 @@ export const startFaultProxy = async (upstream: { readonly server: string; reado
         body: body.length === 0 ? null : body,
         signal: gone.signal,
       });
+      await hooks.onAnswered?.(request);
       response.writeHead(answer.statusCode, endToEnd(answer.headers));
       if (!isWatch || answer.statusCode !== 200) {
         await pipeline(answer.body, response);
@@ -150,7 +163,7 @@ export const startFaultProxy = async (upstream: { readonly server: string; reado
   const serve = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = Buffer.concat(await Array.fromAsync<Uint8Array>(incoming));
     const { pathname, searchParams } = new URL(incoming.url ?? '/', 'https://localhost');
-    const request: Request = {
+    const request: ProxyRequest = {
       method: incoming.method ?? '',
       path: pathname,
       query: Object.fromEntries(searchParams),
@@ -161,6 +174,7 @@ export const startFaultProxy = async (upstream: { readonly server: string; reado
     };
     const kind = kindOf(request);
     requests[kind] += 1;
+    await hooks.onArrival?.(request);
     const next = script.find((entry) => entry.kind === kind && entry.left > 0 && entry.only(request));
     if (!next) return forward(request, incoming, body, response);
     next.left -= 1;
@@ -305,7 +319,7 @@ const lane = (from: Socket, to: Socket, pace: () => Pace): (() => void) => {
 };
 
 /** A GET of a collection is a list or a watch: `/api/v1/pods`, `/apis/GROUP/VERSION/namespaces/NAMESPACE/PLURAL`. */
-const kindOf = ({ method, path, query }: Request): RequestKind => {
+const kindOf = ({ method, path, query }: ProxyRequest): RequestKind => {
   const isCollection = /^\/(api|apis\/[^/]+)\/[^/]+\/(namespaces\/[^/]+\/)?[^/]+$/.test(path);
   if (method !== 'GET' || !isCollection) return 'other';
   return query['watch'] === 'true' || query['watch'] === '1' ? 'watch' : 'list';

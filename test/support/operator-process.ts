@@ -34,6 +34,8 @@ export interface OperatorProcess {
   readonly scrape: () => Promise<Scrape>;
   /** Ends it as a kubelet would. */
   readonly stop: () => Promise<Exit>;
+  /** Ends it by SIGKILL. */
+  readonly kill: () => Promise<Exit>;
 }
 
 export interface OperatorProcessOptions {
@@ -105,10 +107,11 @@ export const prepareOperatorProcesses = async (stage: Stage): Promise<StartOpera
     });
     const log = (): readonly LogLine[] => readTail(logFile, Infinity).split('\n').filter(Boolean).map(toLogLine);
     const address = await waitFor(`${name} to listen`, () => {
-      if (!child.isRunning()) throw new Error(`it ended: ${child.log()}`);
-      return log()
-        .find(({ listening }) => listening !== undefined)
-        ?.listening?.at(-1);
+      const isRunning = child.isRunning();
+      const listening = log().find((line) => line.listening !== undefined)?.listening;
+      // One that a test has killed since did listen.
+      if (!listening && !isRunning) throw new Error(`it ended: ${child.log()}`);
+      return listening?.at(-1);
     });
     return {
       name,
@@ -118,6 +121,7 @@ export const prepareOperatorProcesses = async (stage: Stage): Promise<StartOpera
       log,
       scrape: async () => scrapeOf(await (await fetch(`http://${address}/metrics`)).text()),
       stop: () => child.stop(20_000),
+      kill: () => child.stop(0),
     };
   };
 };

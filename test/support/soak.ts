@@ -41,7 +41,7 @@ export interface SoakReport {
 }
 
 /** mulberry32: small, and the same everywhere. */
-const randomFrom = (seed: number): (() => number) => {
+export const randomFrom = (seed: number): (() => number) => {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d_2b_79_f5) >>> 0;

@@ -50,7 +50,7 @@ const weekly = (dayOfWeek: string) => ({
 });
 
 /** One subscription, two resource groups, two clusters with similar names, and the operator's identity, which trusts `issuer`. */
-const exampleWorld = (issuer: string): World => ({
+export const exampleWorld = (issuer: string): World => ({
   tenantId,
   applications: [
     {
