@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readsResourceGraph, ruleFault } from './alert-rule-limits.ts';
+import { isAllowed } from './authorization.ts';
 import { echoed } from './echo.ts';
 import { badRequest, linkedAuthorizationFailed, locationConflict, resourceNotFound } from './errors.ts';
 import type { Answer } from './http.ts';
@@ -8,12 +9,13 @@ import {
   dropIdentity,
   identityAsSent,
   identityToWire,
+  principalsAfter,
   settleIdentity,
   type IdentityBody,
   type StoredIdentity,
 } from './identity.ts';
 import { below, page } from './page.ts';
-import { may, type ArmRequest, type Azure, type ResourceProvider, type WireResource } from './provider.ts';
+import { grantsOf, may, type ArmRequest, type Azure, type ResourceProvider, type WireResource } from './provider.ts';
 import { idKey, isGuid, lastSegment, whereIs } from './resource-id.ts';
 import { checkedBody, schemas } from './schema.ts';
 import { withSevenDigits } from './time.ts';
@@ -64,6 +66,8 @@ export interface StoredAlertRule {
   readonly identity?: StoredIdentity;
   readonly createdWithApiVersion: string;
   readonly etag: string;
+  /** Whether a client has written it again since it was made. */
+  readonly isUpdated: boolean;
   readonly created: { readonly by: string; readonly at: Date };
   readonly modified: { readonly by: string; readonly at: Date };
 }
@@ -199,6 +203,27 @@ const checkIdentityLimit = ({ state, settings }: Azure, request: ArmRequest, { i
   }
 };
 
+/**
+ * Where it is switched on: the service tries the query with the rights of the rule's identity. A system-assigned identity that the write itself
+ * makes can't have any yet, so that isn't held against it.
+ */
+const checkAccess = (azure: Azure, wanted: RuleBody, existing: StoredAlertRule | undefined): void => {
+  const { insufficientAccess } = azure.settings;
+  if (insufficientAccess === 'never') return;
+  const isTried = {
+    create: existing === undefined,
+    update: existing !== undefined,
+    updateAfterCreate: existing?.isUpdated === false,
+  }[insufficientAccess.on];
+  const principals = principalsAfter(azure, wanted.identity, existing?.identity);
+  const [scope = ''] = wanted.properties.scopes ?? [];
+  const hasAccess = principals.some((principalId) =>
+    isAllowed(grantsOf(azure, principalId, insufficientAccess.seconds), azure.state.roles, readAction(scope), scope),
+  );
+  if (!isTried || principals.length === 0 || hasAccess) return;
+  throw badRequest(`The provided credentials have insufficient access to perform the requested operation Activity ID: ${randomUUID()}.`);
+};
+
 /** Alert rules: PUT replaces everything, PATCH replaces what it names, and nothing takes longer than the call. */
 export const alertRules = (azure: Azure): ResourceProvider => {
   const rules = azure.state.alertRules;
@@ -219,6 +244,7 @@ export const alertRules = (azure: Azure): ResourceProvider => {
     }
     checkScope(azure, wanted.properties, existing);
     checkIdentityLimit(azure, request, wanted);
+    checkAccess(azure, wanted, existing);
 
     const { identity: wantedIdentity, ...body } = wanted;
     const identity = settleIdentity(azure, wantedIdentity, existing?.identity);
@@ -231,6 +257,7 @@ export const alertRules = (azure: Azure): ResourceProvider => {
       ...(identity === undefined ? {} : { identity }),
       createdWithApiVersion: existing?.createdWithApiVersion ?? request.apiVersion,
       etag: randomUUID(),
+      isUpdated: existing !== undefined,
       created: existing?.created ?? now,
       modified: now,
     };

@@ -58,7 +58,7 @@ export const createDrift = (state: State, clock: () => Date): Drift => {
     recreateAlertRule: (id) => {
       const { identity, ...kept } = alertRule(id);
       dropIdentity({ state }, identity);
-      const again = { ...settled(identityAsSent(identity)), etag: randomUUID(), created: now(), modified: now() };
+      const again = { ...settled(identityAsSent(identity)), etag: randomUUID(), isUpdated: false, created: now(), modified: now() };
       state.alertRules.set(idKey(id), { ...kept, ...again });
     },
     changeActionGroup: (id, change) => {

@@ -97,9 +97,16 @@ export const dropIdentity = ({ state }: Pick<Directory, 'state'>, identity: Stor
   if (identity?.principalId !== undefined) state.principals.delete(identity.principalId);
 };
 
-/** The principals that a resource with this identity acts as. */
-export const principalsOf = (identity: StoredIdentity | undefined): string[] =>
-  [identity?.principalId, ...(identity?.userAssigned ?? []).map(({ principalId }) => principalId)].filter((id) => id !== undefined);
+/** The principals that a resource will act as after a write, as far as they are there already. */
+export const principalsAfter = (
+  { state }: Pick<Directory, 'state'>,
+  wanted: IdentityBody | null | undefined,
+  existing: StoredIdentity | undefined,
+): string[] =>
+  [
+    wanted?.type.includes('SystemAssigned') === true ? existing?.principalId : undefined,
+    ...userAssignedIn(wanted).map((id) => state.userAssignedIdentities.get(idKey(id))?.principalId),
+  ].filter((principalId) => principalId !== undefined);
 
 /** The identity as answers show it: `principalId` and `tenantId` on top for a system-assigned one, below each id for user-assigned ones. */
 export const identityToWire = ({ state }: Azure, identity: StoredIdentity): Record<string, unknown> => ({

@@ -2,6 +2,7 @@ import { isAllowed } from './authorization.ts';
 import { authorizationFailed } from './errors.ts';
 import type { Answer, Incoming } from './http.ts';
 import type { ArmPath } from './resource-id.ts';
+import type { StoredRoleAssignment } from './role-assignment-store.ts';
 import type { Settings } from './settings.ts';
 import type { State } from './state.ts';
 import type { Caller } from './tokens.ts';
@@ -47,8 +48,22 @@ export interface ResourceProvider {
 }
 
 /** Whether a principal may do something at a scope, by the role assignments that exist now. */
-export const may = ({ state }: Azure, objectId: string, action: string, scope: string): boolean =>
-  isAllowed(state.roleAssignments.of(objectId), state.roles, action, scope);
+export const may = (azure: Azure, objectId: string, action: string, scope: string): boolean =>
+  isAllowed(grantsOf(azure, objectId), azure.state.roles, action, scope);
+
+/**
+ * The role assignments of a principal that act.
+ *
+ * @param forSeconds for how long they must have been acting.
+ */
+export const grantsOf = (azure: Azure, objectId: string, forSeconds = 0): StoredRoleAssignment[] => {
+  const { state, settings, clock } = azure;
+  const now = clock().getTime();
+  return [...state.roleAssignments.of(objectId)].filter(({ createdOn, isSeed }) => {
+    const delaySeconds = (isSeed ? 0 : settings.roleDelaySeconds) + forSeconds;
+    return createdOn.getTime() + delaySeconds * 1000 <= now;
+  });
+};
 
 /** Refuses with 403 `AuthorizationFailed` what the caller may not do. */
 export const authorize = (azure: Azure, caller: Caller, action: string, scope: string): void => {

@@ -14,6 +14,14 @@ export interface Settings {
   readonly principalReplicationSeconds: number;
   /** Whether that also holds for requests that carry `principalType`, which normally spares the look-up. Default false. */
   readonly replicationIgnoresPrincipalType: boolean;
+  /** A role assignment starts to act so many seconds after the PUT that made it; those of the world act at once. Azure takes 0 to 600. Default 0. */
+  readonly roleDelaySeconds: number;
+  /**
+   * Which writes of an alert rule are refused (400 `BadRequest`, "insufficient access") until its identity has been able to read the rule's
+   * scope for so many seconds: those that make it (only a user-assigned identity can have a right by then), those that change it, or those
+   * that change it until the first one has passed. Default `never`.
+   */
+  readonly insufficientAccess: 'never' | { readonly on: 'create' | 'update' | 'updateAfterCreate'; readonly seconds: number };
   /** How many alert rules that read Resource Graph may share a user-assigned identity; the next one is refused (400). Default 50, as documented. */
   readonly rulesPerIdentity: number;
   /** Whether an alert rule's scope must exist (400 `BadRequest`); only kinds of resources that the emulator has are looked for. Default true. */
@@ -68,6 +76,8 @@ export const defaultSettings: Settings = {
   federationErrors: 'detailed',
   principalReplicationSeconds: 0,
   replicationIgnoresPrincipalType: false,
+  roleDelaySeconds: 0,
+  insufficientAccess: 'never',
   rulesPerIdentity: 50,
   scopesMustExist: true,
   alertRuleIds: 'lowerCase',
