@@ -134,23 +134,16 @@ export const disallowedByPolicy = (resourceName: string, policyName: string, sco
   });
 };
 
-/** 409: nobody has registered the namespace for the subscription yet. */
-export const subscriptionNotRegistered = (subscriptionId: string, namespace: string): ArmError => {
+/** 409: nobody has registered the namespace for the subscription. The flat form is Microsoft.Insights' own, with a code that says less. */
+export const subscriptionNotRegistered = (subscriptionId: string, namespace: string, flat: boolean): ArmError => {
+  if (flat) {
+    const message = `The subscription '${subscriptionId}' is not registered to use ${namespace.toLowerCase()}.`;
+    return new ArmError(409, { code: 'Conflict', message }, { flat });
+  }
+  const code = 'MissingSubscriptionRegistration';
   const message = `The subscription is not registered to use namespace '${namespace}'. See https://aka.ms/rps-not-found for how to register subscriptions.`;
-  return new ArmError(409, {
-    code: 'MissingSubscriptionRegistration',
-    message,
-    details: [{ code: 'MissingSubscriptionRegistration', target: namespace, message: `${message} Subscription: ${subscriptionId}` }],
-  });
+  return new ArmError(409, { code, message, details: [{ code, target: namespace, message }] });
 };
-
-/** The same in the words of Microsoft.Insights itself: flat, with a code that says less. */
-export const insightsNotRegistered = (subscriptionId: string): ArmError =>
-  new ArmError(
-    409,
-    { code: 'Conflict', message: `The subscription '${subscriptionId}' is not registered to use microsoft.insights.` },
-    { flat: true },
-  );
 
 /** 409: Azure Resource Manager never moves a resource to another location. */
 export const locationConflict = (name: string, resourceGroup: string, there: string, wanted: string): ArmError =>

@@ -5,7 +5,6 @@ import {
   authorizationFailed,
   badRequest,
   disallowedByPolicy,
-  insightsNotRegistered,
   invalidContent,
   linkedAuthorizationFailed,
   resourceGroupNotFound,
@@ -240,8 +239,8 @@ export const faultAnswers = {
       `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}`,
     ]).answer(),
   MissingSubscriptionRegistration: ({ subscriptionId, type }) =>
-    subscriptionNotRegistered(subscriptionId, type.split('/')[0] ?? '').answer(),
-  'Conflict/notRegistered': ({ subscriptionId }) => insightsNotRegistered(subscriptionId).answer(),
+    subscriptionNotRegistered(subscriptionId, type.split('/')[0] ?? '', false).answer(),
+  'Conflict/notRegistered': ({ subscriptionId }) => subscriptionNotRegistered(subscriptionId, 'Microsoft.Insights', true).answer(),
   MissingRegistrationForLocation: unregistered('MissingRegistrationForLocation'),
   SubscriptionNotRegistered: unregistered('SubscriptionNotRegistered'),
   InvalidSubscriptionRegistrationState: unregistered('InvalidSubscriptionRegistrationState'),

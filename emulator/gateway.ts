@@ -3,6 +3,7 @@ import type { Answer, Incoming } from './http.ts';
 import type { Operation } from './journal.ts';
 import { authorize, type Azure, type ResourceProvider, type Verb } from './provider.ts';
 import type { RateLimits } from './rate-limits.ts';
+import { checkLocks, checkPolicies, checkRegistered } from './restrictions.ts';
 import { parseArmPath, type ArmPath } from './resource-id.ts';
 import type { Caller, TokenFault, Tokens } from './tokens.ts';
 import { withSevenDigits } from './time.ts';
@@ -160,7 +161,8 @@ interface GatewayParts {
 
 /**
  * The gateway of Azure Resource Manager: everything that is checked before a resource provider sees a request. In this order: sign-in,
- * rate limit, type, api-version, subscription, method, right, resource group, body, the service's own rate limit. There is nothing outside `/subscriptions/…`.
+ * rate limit, type, api-version, subscription, method, right, registration, resource group, locks, body, policies, the service's own rate
+ * limit. There is nothing outside `/subscriptions/…`.
  */
 export const createGateway =
   (azure: Azure, providers: readonly ResourceProvider[], { tokens, audiences, limits }: GatewayParts) =>
@@ -196,9 +198,13 @@ export const createGateway =
         });
       }
       authorize(azure, caller, `${provider.type}/${actionNames[operations[verb]]}`, path.isCollection ? path.scope : path.id);
+      const { restrictions } = azure.state;
+      checkRegistered(restrictions, path, provider.type);
       checkPlace(azure, path);
+      checkLocks(restrictions, path, operations[verb]);
       const body = parsedBody(incoming);
       known = { ...known, requestBody: body };
+      checkPolicies(restrictions, path, provider.type, operations[verb]);
       known = { ...known, limitHeaders: { ...known.limitHeaders, ...limits.countAtProvider(limited) } };
       return { ...known, answer: handle({ incoming, path, apiVersion, caller, body }) };
     } catch (error) {

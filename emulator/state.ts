@@ -3,6 +3,7 @@ import type { StoredActionGroup } from './action-groups.ts';
 import type { StoredAlertRule } from './alert-rules.ts';
 import { builtInRoles, type RoleDefinition } from './authorization.ts';
 import { createRoleAssignmentStore, type RoleAssignmentStore } from './role-assignment-store.ts';
+import { createRestrictions, type Restrictions } from './restrictions.ts';
 import { idKey, lastSegment } from './resource-id.ts';
 import type { Application, Cluster, ResourceGroup, World } from './world.ts';
 
@@ -32,6 +33,7 @@ export interface State {
   readonly principals: Map<string, Principal>;
   readonly alertRules: Map<string, StoredAlertRule>;
   readonly actionGroups: Map<string, StoredActionGroup>;
+  readonly restrictions: Restrictions;
 }
 
 /** Builds the state that a world describes. The world itself isn't kept: later changes to it have no effect. */
@@ -54,6 +56,7 @@ export const createState = (given: World): State => {
     principals: new Map(),
     alertRules: new Map(),
     actionGroups: new Map(),
+    restrictions: createRestrictions(),
   };
   const principals = [
     ...world.applications.map(({ objectId }) => objectId),

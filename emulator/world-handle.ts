@@ -1,11 +1,12 @@
 import { createDrift, type Drift } from './drift.ts';
 import { dropIdentity } from './identity.ts';
+import { createRestrictionsHandle, removeRestrictionsBelow, type RestrictionsHandle } from './restrictions.ts';
 import { isClusterId, type Application, type Cluster, type FederatedCredential, type ResourceGroup, type World } from './world.ts';
 import { idKey, whereIs } from './resource-id.ts';
 import { seedRoleAssignment, type State } from './state.ts';
 
 /** Changes what exists while the emulator runs, as somebody with other tools would. Nothing here is journalled. */
-export interface WorldHandle extends Drift {
+export interface WorldHandle extends Drift, RestrictionsHandle {
   readonly addResourceGroup: (subscriptionId: string, group: ResourceGroup) => void;
   /** With everything in it, and every role assignment at it and below. */
   readonly removeResourceGroup: (subscriptionId: string, name: string) => void;
@@ -44,6 +45,7 @@ const removeBelow = (state: State, scope: string): void => {
     }
   }
   state.roleAssignments.removeBelow(scope);
+  removeRestrictionsBelow(state.restrictions, scope);
 };
 
 /** A handle on a state. Every function throws when it is asked to change what isn't there: a mistake of the test, not of the client. */
@@ -68,6 +70,7 @@ export const createWorldHandle = (state: State, clock: () => Date): WorldHandle 
   };
 
   return {
+    ...createRestrictionsHandle(state.restrictions),
     ...createDrift(state, clock),
     addResourceGroup: (subscriptionId, group) => {
       subscription(subscriptionId).resourceGroups.set(group.name.toLowerCase(), group);
