@@ -8,7 +8,7 @@ import { absentIfNotFound, resourceIn, type Session } from './session.ts';
 /** What Azure has of a rule: the rule in our words, and the principal of its identity. */
 export interface ObservedAlertRule {
   readonly rule: AlertRule;
-  /** Of the system-assigned identity; undefined when the rule has none. */
+  /** Of the rule's identity, whichever type it is of; undefined when the rule has none. */
   readonly principalId: string | undefined;
 }
 
@@ -59,9 +59,13 @@ const strangersIn = ({ criteria, overrideQueryTimeRange, actions }: ScheduledQue
   return Object.fromEntries(Object.entries(found).flatMap(([field, value]) => (value ? [[field, value]] : [])));
 };
 
+/** A rule has one identity: of its own, or one that is shared, whose principal stands beneath its id. */
+const principalOf = (identity: ScheduledQueryRuleResource['identity']): string | undefined =>
+  identity?.principalId ?? Object.values(identity?.userAssignedIdentities ?? {})[0]?.principalId;
+
 /** Azure's answer in our own words: only what we own is taken over, absent means Azure's documented default. */
 export const fromAzure = (rule: ScheduledQueryRuleResource, id: string): ObservedAlertRule => ({
-  principalId: rule.identity?.principalId,
+  principalId: principalOf(rule.identity),
   rule: {
     id: rule.id ?? id,
     // Azure doesn't echo a kind that is its default.
@@ -80,6 +84,7 @@ export const fromAzure = (rule: ScheduledQueryRuleResource, id: string): Observe
     muteMinutes: minutes(rule.muteActionsDuration ?? 'PT0M'),
     ...actionsFrom(rule.actions ?? {}),
     identityType: rule.identity?.type ?? 'None',
+    identityIds: Object.keys(rule.identity?.userAssignedIdentities ?? {}),
     strangers: strangersIn(rule),
     tags: rule.tags ?? {},
   },
@@ -89,7 +94,10 @@ export const fromAzure = (rule: ScheduledQueryRuleResource, id: string): Observe
 export const toAzure = (rule: AlertRule): ScheduledQueryRuleResource => ({
   location: rule.location,
   kind: rule.kind,
-  identity: { type: 'SystemAssigned' },
+  identity: {
+    type: rule.identityType === 'UserAssigned' ? 'UserAssigned' : 'SystemAssigned',
+    ...(rule.identityIds.length > 0 ? { userAssignedIdentities: Object.fromEntries(rule.identityIds.map((id) => [id, {}])) } : {}),
+  },
   tags: { ...rule.tags },
   displayName: rule.displayName,
   description: rule.description,

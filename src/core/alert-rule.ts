@@ -32,6 +32,8 @@ export interface AlertRule {
   readonly customProperties: Readonly<Record<string, string>>;
   readonly emailSubject: string | undefined;
   readonly identityType: string;
+  /** The ids of user-assigned identities: at most one in what we want. */
+  readonly identityIds: readonly string[];
   /** Settings that we never make and that change what a rule does, as `overrideQueryTimeRange: PT5M`. Empty in what we want. */
   readonly strangers: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
@@ -81,7 +83,8 @@ export const desiredAlertRule = (options: {
     actionGroupIds: options.actionGroupIds,
     customProperties: wanted.customProperties ?? {},
     emailSubject: wanted.emailSubject,
-    identityType: 'SystemAssigned',
+    identityType: spec.identity?.type ?? 'SystemAssigned',
+    identityIds: spec.identity?.resourceId === undefined ? [] : [spec.identity.resourceId],
     strangers: {},
     tags: { ...spec.tags, [ownerTagName]: ownerWords(owner) },
   };

@@ -5,9 +5,9 @@ import type { Outcome } from './settle.ts';
 
 /** One change that a run made in Azure. */
 export interface Action {
-  readonly verb: 'Created' | 'Updated' | 'Replaced' | 'Deleted' | 'DriftCorrected';
+  readonly verb: 'Created' | 'Updated' | 'Replaced' | 'Adopted' | 'Deleted' | 'HandedOver' | 'DriftCorrected';
   readonly part: 'ActionGroup' | 'AlertRule' | 'ReaderAccess';
-  /** What it was done to: an ARM id, or the scope of an assignment. */
+  /** What it was done to: an ARM id, or the scope of an assignment; of one that was handed over, to whom besides. */
   readonly target: string;
   readonly differences?: readonly Difference[];
 }
@@ -48,12 +48,19 @@ const sentence = (verb: Action['verb'], part: Action['part'], actions: readonly 
     Created: 'Created',
     Updated: 'Updated',
     Replaced: 'Replaced',
+    Adopted: 'Took over',
+    HandedOver: 'Handed over',
     Deleted: 'Deleted',
     DriftCorrected: 'Somebody had changed',
   };
+  // Azure Monitor: a rule that fails for a week is switched off by the service.
+  const bySomebodyElse =
+    verb === 'DriftCorrected' && part === 'AlertRule' && detail.some(({ field }) => field === 'enabled')
+      ? ' Azure itself switches off a rule whose query has failed for a week.'
+      : '';
   return verb === 'DriftCorrected' && detail.length === 0
     ? `The ${labels[part]} ${targets} was missing and was made again.`
-    : `${verbs[verb]} the ${labels[part]} ${targets}${changed}${verb === 'DriftCorrected' ? ': put right' : ''}.`;
+    : `${verbs[verb]} the ${labels[part]} ${targets}${changed}${verb === 'DriftCorrected' ? ': put right' : ''}.${bySomebodyElse}`;
 };
 
 const eventReason = ({ verb, part }: Action): string => (verb === 'DriftCorrected' ? verb : `${verb}${part}`);

@@ -62,7 +62,7 @@ const alertRuleFields = (rule: AlertRule): Fields => ({
   ...Object.fromEntries(Object.entries(rule.customProperties).map(([key, value]) => [`customProperties.${key}`, value])),
   ...(rule.emailSubject === undefined ? {} : { emailSubject: rule.emailSubject }),
   ...rule.strangers,
-  identity: rule.identityType.toLowerCase(),
+  identity: [rule.identityType.toLowerCase(), ...rule.identityIds.map(comparableId).toSorted()].join(' '),
   ...tagFields(rule.tags),
 });
 

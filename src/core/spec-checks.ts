@@ -41,13 +41,11 @@ const receiversSupported: Check = ({ receivers }) => {
   return secret && notImplemented(`spec.receivers.webhook[${secret.name}].serviceUriFrom`, 'give the address as serviceUri');
 };
 
-const identitySupported: Check = ({ identity }) =>
-  identity?.type === 'UserAssigned'
-    ? notImplemented('spec.identity.type UserAssigned', 'leave spec.identity out, the rule then gets an identity of its own')
-    : undefined;
-
-const conflictPolicySupported: Check = ({ conflictPolicy }) =>
-  conflictPolicy === 'Adopt' ? notImplemented('spec.conflictPolicy Adopt', 'leave spec.conflictPolicy out') : undefined;
+const identityIsIdentity: Check = ({ identity }) =>
+  identity?.type !== 'UserAssigned' ||
+  parseResourceId(identity.resourceId ?? '')?.type.toLowerCase() === 'microsoft.managedidentity/userassignedidentities'
+    ? undefined
+    : invalid('spec.identity.resourceId is not the id of a user-assigned identity: copy it from `az identity show --query id`.');
 
 // Azure wants receiver names unique across all lists of a group, without regard to case; CEL's cost budget can't hold that.
 const receiverNamesUnique: Check = (spec) => {
@@ -82,9 +80,8 @@ const checks: readonly Check[] = [
   groupsUnique,
   receiverNamesUnique,
   tagsUnique,
+  identityIsIdentity,
   receiversSupported,
-  identitySupported,
-  conflictPolicySupported,
 ];
 
 /** Undefined when the spec can be carried out. */

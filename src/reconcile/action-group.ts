@@ -3,7 +3,7 @@ import { decide, type Decision } from '../core/decide.ts';
 import { actionGroupDifference } from '../core/difference.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { mark, recordWrite, refuse } from './change.ts';
-import { claim, foreignTagsOf, lookFor, type Run } from './run.ts';
+import { claim, foreignTagsOf, lookFor, mayAdopt, type Run } from './run.ts';
 
 /** Sees to it that the action group of our own stands as desired. */
 export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefined): Promise<void> => {
@@ -13,7 +13,7 @@ export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefin
   }
   const { actionGroups } = run.deps.azure;
   const decisionOn = (seen: ActionGroup | undefined): Decision =>
-    decide(seen, seen ? actionGroupDifference(desired, seen, foreignTagsOf(run, desired.id)) : [], run.owner);
+    decide(seen, seen ? actionGroupDifference(desired, seen, foreignTagsOf(run, desired.id)) : [], run.owner, mayAdopt(run));
   const observed = await lookFor(
     run.listed?.actionGroup(desired.id),
     (seen) => decisionOn(seen).kind === 'keep',

@@ -4,7 +4,7 @@ import { prerequisitesMet, type ClusterFacts } from '../core/cluster-facts.ts';
 import { conditionOf } from '../core/conditions.ts';
 import type { PartType } from '../api/condition.ts';
 import { ReconcileError } from '../core/failure.ts';
-import { announce, leftovers, type Inventory } from '../core/inventory.ts';
+import { announce, leftovers, withInherited, type Inventory } from '../core/inventory.ts';
 import { derivedIds, placeOf } from '../core/place.ts';
 import { upgradeTypes } from '../core/query.ts';
 import { resourceIdOf, sameId } from '../core/resource-id.ts';
@@ -44,9 +44,10 @@ export const carryOut = async (run: Run): Promise<ReconcileError | undefined> =>
     const principal = await ensureAlertRule(run, rule);
     part = 'ReaderAccessReady';
     const assignments = readerScopes(spec, cluster).map((scope) => desiredRoleAssignment(run.owner, scope, principal.principalId));
-    await ensureReaderAccess(run, assignments, principal);
+    const standing = await ensureReaderAccess(run, assignments, principal);
 
-    const old = leftovers(run.draft.inventory, [...assignments.map(({ id }) => id), rule.id, ...(group ? [group.id] : [])]);
+    const wanted = [...assignments, ...standing, rule, ...(group ? [group] : [])].map(({ id }) => id);
+    const old = leftovers(withInherited(run.draft.inventory, run.object.status?.readerAssignments), wanted);
     const remove = async (entries: Inventory): Promise<void> => {
       for (const entry of entries) {
         part = partOf[entry.kind];

@@ -22,7 +22,8 @@ export const recordWrite = (run: Run, part: 'ActionGroup' | 'AlertRule', id: str
   run.deps.memory.wrote(run.key, run.version, id);
   run.deps.survey.forget(id);
   const differences = 'differences' in decision ? { differences: decision.differences } : {};
-  run.actions.push({ verb: verbOf(run, decision.kind), part, target: id, ...differences });
+  const verb = 'adopts' in decision && decision.adopts ? 'Adopted' : verbOf(run, decision.kind);
+  run.actions.push({ verb, part, target: id, ...differences });
 };
 
 /** What a change is called: nobody asked for it when all stood before as this generation wants it. */

@@ -1,13 +1,14 @@
 import type { PartType } from '../api/condition.ts';
 import type { MaintenanceNotification } from '../api/maintenance-notification.ts';
+import { isAllowed } from '../core/boundary.ts';
 import { conditionOf } from '../core/conditions.ts';
 import { ReconcileError } from '../core/failure.ts';
-import { announce, leftovers, type Inventory } from '../core/inventory.ts';
+import { announce, leftovers, withInherited, type Inventory } from '../core/inventory.ts';
 import { derivedIds, placeOf } from '../core/place.ts';
 import { parseResourceId } from '../core/resource-id.ts';
 import { desiredRoleAssignment, readerScopes } from '../core/role-assignment.ts';
 import { settle } from '../core/settle.ts';
-import { partOf, removeEntry } from './remove.ts';
+import { partOf, refuseOutside, removeEntry } from './remove.ts';
 import { claim, writeStatus, type Run } from './run.ts';
 
 const deletedParts: readonly PartType[] = ['ActionGroupReady', 'AlertRuleReady', 'ReaderAccessReady'];
@@ -25,7 +26,7 @@ export const finalize = async (run: Run): Promise<ReconcileError | undefined> =>
   let part: PartType = 'AlertRuleReady';
   try {
     if (run.draft.inventory.length === 0) run.draft = { ...run.draft, inventory: await whatMayBeOurs(run) };
-    const entries = leftovers(run.draft.inventory, []);
+    const entries = leftovers(withInherited(run.draft.inventory, run.object.status?.readerAssignments), []);
     if (entries.length === 0) return undefined;
     await sayDeleting(run);
     for (const entry of entries) {
@@ -49,8 +50,12 @@ const whatMayBeOurs = async (run: Run): Promise<Inventory> => {
   const cluster = parseResourceId(spec.clusterResourceId);
   if (!cluster) return [];
   const { actionGroupId, alertRuleId } = derivedIds(run.owner, cluster.name, placeOf(spec, cluster));
+  refuseOutside(run, alertRuleId);
   const rule = await run.deps.azure.alertRules.observe(alertRuleId, run.signal);
-  const everyScope = readerScopes({ ...spec, readerScopes: ['Cluster', 'ResourceGroup', 'Subscription'] }, cluster);
+  const everyScope = readerScopes({ ...spec, readerScopes: ['Cluster', 'ResourceGroup', 'Subscription'] }, cluster).filter((scope) =>
+    // What was not allowed was not made.
+    isAllowed(scope, run.owner.namespace, run.deps.settings.allowedScopes),
+  );
   let inventory: Inventory = announce([], 'ActionGroup', actionGroupId);
   if (rule) inventory = announce(inventory, 'AlertRule', alertRuleId);
   const principalId = rule?.principalId;

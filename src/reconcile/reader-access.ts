@@ -7,8 +7,15 @@ import type { RulePrincipal } from './alert-rule.ts';
 import { mark, verbOf } from './change.ts';
 import { claim, lookFor, writeAhead, type Run } from './run.ts';
 
-/** Sees to it that the rule's identity has what is wanted: Reader at each scope. What somebody else granted is left to them. */
-export const ensureReaderAccess = async (run: Run, wanted: readonly RoleAssignment[], principal: RulePrincipal): Promise<void> => {
+/**
+ * Sees to it that the rule's identity has what is wanted: Reader at each scope. What somebody else granted is left to them. Returns the
+ * assignments that do the job, whoever made them and whatever their names.
+ */
+export const ensureReaderAccess = async (
+  run: Run,
+  wanted: readonly RoleAssignment[],
+  principal: RulePrincipal,
+): Promise<readonly RoleAssignment[]> => {
   const found: RoleAssignment[] = [];
   for (const each of wanted) {
     const standing = await observeStanding(run, each, principal);
@@ -57,6 +64,7 @@ export const ensureReaderAccess = async (run: Run, wanted: readonly RoleAssignme
       'Succeeded',
       `The rule's identity has Reader at ${wanted.map(({ scope }) => scope).join(' and ')}.`,
     );
+  return found;
 };
 
 /** The assignment that already does the job: our own, or one of somebody else's that we met before. */
@@ -94,6 +102,7 @@ const create = async (run: Run, desired: RoleAssignment): Promise<RoleAssignment
     throw new ReconcileError(
       'RoleAssignmentPending',
       `Azure says that the rule's identity has Reader at ${desired.scope} already, but doesn't list the assignment yet: trying again.`,
+      { retry: { kind: 'fast' } },
     );
   run.draft = { ...run.draft, inventory: strike(run.draft.inventory, desired.id) };
   return { ...same, scope: desired.scope };

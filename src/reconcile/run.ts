@@ -91,6 +91,12 @@ export const writeAhead = async (run: Run): Promise<void> => writeStatus(run, { 
 export const foreignTagsOf = ({ hasStood, deps, key, version }: Run, id: string): ForeignTags =>
   hasStood || deps.memory.hasWritten(key, version, id) ? 'ignored' : 'differ';
 
+/**
+ * Whether this run may take over what isn't ours. Not once all stood as this generation asks: two objects that take from each other would
+ * never end.
+ */
+export const mayAdopt = ({ object, hasStood }: Run): boolean => object.spec.conflictPolicy === 'Adopt' && !hasStood;
+
 /** Puts a part's claim into the draft, in place of an earlier one. */
 export const claim = (run: Run, type: PartType, status: Claim['status'], reason: Claim['reason'], message: string): void => {
   run.draft = { ...run.draft, claims: [...run.draft.claims.filter((each) => each.type !== type), { type, status, reason, message }] };

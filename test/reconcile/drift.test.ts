@@ -329,7 +329,7 @@ describe('an assignment of somebody else that grants the same', () => {
 describe('what isn’t ours', () => {
   const refused = (kind: string, id: string, whose: string): string =>
     `The ${kind} ${id} exists and is not ours (${whose}), so it was left as it is. ` +
-    `Delete it, or hand it over: az tag update --operation Merge --resource-id ${id} --tags aks-notifier-owner=test/platform/prod.`;
+    `Delete it, or let it be taken over with spec.conflictPolicy: Adopt, or hand it over: az tag update --operation Merge --resource-id ${id} --tags aks-notifier-owner=test/platform/prod.`;
 
   /** A settled object whose group or rule has lost or changed its mark by another's hand. */
   const disowned = async (which: 'rule' | 'group', tags: object): Promise<string> => {

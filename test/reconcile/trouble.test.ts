@@ -40,8 +40,7 @@ const unavailable = new ReconcileError('AzureUnavailable', 'Azure could not be r
 describe('a spec that can’t be carried out', () => {
   it.each([
     ['NotImplemented', specWith({ receivers: { sms: [{ name: 's', countryCode: '49', phoneNumber: '1' }] } })],
-    ['NotImplemented', specWith({ identity: { type: 'UserAssigned', resourceId: '/x' } })],
-    ['NotImplemented', specWith({ conflictPolicy: 'Adopt' })],
+    ['InvalidSpec', specWith({ identity: { type: 'UserAssigned', resourceId: '/x' } })],
     ['InvalidSpec', specWith({ tags: { a: '1', A: '2' } })],
   ] as const)('touches nothing in Azure: %s', async (reason, spec) => {
     bench = await startBench();

@@ -121,7 +121,9 @@ describe('changes in Azure', () => {
     [
       'put right',
       [{ verb: 'DriftCorrected', part: 'AlertRule', target: id, differences: [{ field: 'enabled', is: 'false', should: 'true' }] }],
-      [`Normal DriftCorrected: Somebody had changed the alert rule ${id} (enabled: false → true): put right.`],
+      [
+        `Normal DriftCorrected: Somebody had changed the alert rule ${id} (enabled: false → true): put right. Azure itself switches off a rule whose query has failed for a week.`,
+      ],
     ],
     [
       'made again',

@@ -96,6 +96,7 @@ describe('the desired alert rule', () => {
       customProperties: {},
       emailSubject: undefined,
       identityType: 'SystemAssigned',
+      identityIds: [],
       tags: { 'aks-notifier-owner': 'test/platform/prod' },
     });
     expect(query).toContain('ago(40m)');

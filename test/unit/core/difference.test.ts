@@ -263,19 +263,27 @@ describe('a decision', () => {
   it.each([
     ['creates what is not there', undefined, [], { kind: 'create' }],
     ['keeps what is as it should be', ours, [], { kind: 'keep' }],
-    ['updates what differs', ours, difference('severity'), { kind: 'update', differences: difference('severity') }],
-    ['replaces what Azure never changes', ours, difference('scopes'), { kind: 'replace', differences: difference('scopes') }],
+    ['updates what differs', ours, difference('severity'), { kind: 'update', differences: difference('severity'), adopts: false }],
+    ['replaces what Azure never changes', ours, difference('scopes'), { kind: 'replace', differences: difference('scopes'), adopts: false }],
     ['refuses what has no tag', { tags: {} }, difference('severity'), { kind: 'refuse', owner: undefined }],
     ['refuses what is another’s', { tags: { 'Aks-Notifier-Owner': 'x/y/z' } }, [], { kind: 'refuse', owner: 'x/y/z' }],
   ])('%s', (_, observed, differences, expected) => {
-    expect(decide(observed, differences, owner)).toEqual(expected);
+    expect(decide(observed, differences, owner, false)).toEqual(expected);
+  });
+
+  it.each([
+    ['what has no tag', { tags: {} }, 'tags.aks-notifier-owner', 'update'],
+    ['what is another’s', { tags: { 'aks-notifier-owner': 'x/y/z' } }, 'tags.aks-notifier-owner', 'update'],
+    ['what watches something else', { tags: {} }, 'scopes', 'replace'],
+  ])('takes over %s, if it may', (_, observed, field, kind) => {
+    expect(decide(observed, difference(field), owner, true)).toEqual({ kind, differences: difference(field), adopts: true });
   });
 
   it('that refuses says what, whose it is, and how to hand it over', () => {
     const id = '/subscriptions/a/resourceGroups/g/providers/N.s/t/x';
     expect(refusal('alert rule', id, 'x/y/z', owner)).toBe(
       `The alert rule ${id} exists and is not ours (its tag aks-notifier-owner says x/y/z), so it was left as it is. ` +
-        `Delete it, or hand it over: az tag update --operation Merge --resource-id ${id} --tags aks-notifier-owner=test/platform/prod.`,
+        `Delete it, or let it be taken over with spec.conflictPolicy: Adopt, or hand it over: az tag update --operation Merge --resource-id ${id} --tags aks-notifier-owner=test/platform/prod.`,
     );
     expect(refusal('alert rule', id, undefined, owner)).toContain('(it has no tag aks-notifier-owner)');
   });

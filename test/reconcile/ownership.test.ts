@@ -1,0 +1,284 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { MaintenanceNotificationSpec } from '../../src/api/maintenance-notification.ts';
+import { specWith } from '../support/notification.ts';
+import { benchWorld, byHand, key, owner, shop, startBench, type Bench } from '../support/reconcile-bench.ts';
+
+let bench: Bench;
+afterEach(() => bench[Symbol.asyncDispose]());
+
+const condition = (type: string, which = key) => bench.object(which).status?.conditions?.find((each) => each.type === type);
+const ready = (which = key): string => `${condition('Ready', which)?.status} ${condition('Ready', which)?.reason}`;
+const status = (which = key) => bench.object(which).status!;
+const tagsOf = (id: string): unknown =>
+  [...bench.emulator.resources().actionGroups, ...bench.emulator.resources().alertRules].find(
+    (each) => each.id.toLowerCase() === id.toLowerCase(),
+  )?.['tags'];
+
+/** Makes everything, then lets the object go without a trace, so that its things stand there without it. */
+const orphan = async (): Promise<{ readonly alertRuleId: string; readonly actionGroupId: string }> => {
+  await bench.settle(specWith({ deletionPolicy: 'Orphan' }));
+  const { alertRuleId, actionGroupId } = status();
+  bench.api.delete(key);
+  await bench.run();
+  expect(bench.api.get(key)).toBeUndefined();
+  bench.forget();
+  return { alertRuleId: alertRuleId!, actionGroupId: actionGroupId! };
+};
+
+const disown = async (id: string, tags: Record<string, string>): Promise<void> => {
+  await byHand(bench, id, (body) => ({ ...body, tags }));
+  bench.forget();
+};
+
+describe('an orphan of our own', () => {
+  it('is found again by the object of the same name, and nothing is made twice', async () => {
+    bench = await startBench();
+    await orphan();
+    await bench.settle();
+    const { actionGroups, alertRules, roleAssignments } = bench.emulator.resources();
+    expect([actionGroups.length, alertRules.length, roleAssignments.filter(({ isSeed }) => !isSeed).length]).toEqual([1, 1, 2]);
+    expect(status().readerAssignments?.every(({ ours }) => ours)).toBe(true);
+    bench.api.delete(key);
+    await bench.run();
+    expect(bench.emulator.resources().alertRules).toEqual([]);
+    expect(bench.emulator.resources().roleAssignments.filter(({ isSeed }) => !isSeed)).toEqual([]);
+  });
+});
+
+describe('a thing of our name that isn’t ours', () => {
+  it.each([
+    ['made by hand', {}],
+    ['another operator’s', { 'aks-notifier-owner': 'elsewhere/platform/prod' }],
+  ])('is refused when it is %s, and taken over with conflictPolicy Adopt', async (_, tags) => {
+    bench = await startBench();
+    const { alertRuleId, actionGroupId } = await orphan();
+    await disown(alertRuleId, tags);
+    await disown(actionGroupId, tags);
+    bench.apply();
+    await bench.run();
+    expect(ready()).toBe('False NotOwned');
+    expect(bench.azureWrites()).toEqual([]);
+
+    bench.apply(specWith({ conflictPolicy: 'Adopt' }));
+    await bench.run();
+    expect(ready()).toBe('True Succeeded');
+    expect([tagsOf(alertRuleId), tagsOf(actionGroupId)]).toEqual([{ 'aks-notifier-owner': owner }, { 'aks-notifier-owner': owner }]);
+    expect(bench.events).toContainEqual(
+      expect.stringMatching(/^Normal AdoptedAlertRule: Took over the alert rule .*tags\.aks-notifier-owner: .* → test/),
+    );
+    expect(bench.events).toContainEqual(expect.stringMatching(/^Normal AdoptedActionGroup: /));
+  });
+
+  it('is not taken back from who took it later: two that adopt from each other end', async () => {
+    bench = await startBench();
+    const { alertRuleId } = await orphan();
+    await disown(alertRuleId, {});
+    await bench.settle(specWith({ conflictPolicy: 'Adopt' }));
+    await disown(alertRuleId, { 'aks-notifier-owner': 'elsewhere/platform/prod' });
+    bench.clock.advance(600_000);
+    await bench.run();
+    expect(ready()).toBe('False NotOwned');
+    expect(bench.azureWrites()).toEqual([]);
+  });
+
+  it('stays when the object that was refused it is deleted', async () => {
+    bench = await startBench();
+    const { alertRuleId, actionGroupId } = await orphan();
+    await disown(alertRuleId, {});
+    await disown(actionGroupId, {});
+    bench.apply();
+    await bench.run();
+    bench.api.delete(key);
+    await bench.run();
+    expect(bench.api.get(key)).toBeUndefined();
+    expect(bench.azureWrites()).toEqual([]);
+  });
+});
+
+const identityId = `${shop}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/reader`;
+const principalId = '99999999-9999-4999-8999-999999999999';
+const shared: MaintenanceNotificationSpec['identity'] = { type: 'UserAssigned', resourceId: identityId };
+
+const withIdentity = async (): Promise<void> => {
+  bench = await startBench();
+  bench.emulator.world.addUserAssignedIdentity({ id: identityId, principalId, clientId: '88888888-8888-4888-8888-888888888888' });
+};
+
+const made = () => bench.emulator.resources().roleAssignments.filter(({ isSeed }) => !isSeed);
+
+describe('a user-assigned identity', () => {
+  it('is given to the rule and gets Reader', async () => {
+    await withIdentity();
+    bench.apply(specWith({ identity: shared }));
+    await bench.run();
+    expect(ready()).toBe('True Succeeded');
+    expect(status().principalId).toBe(principalId);
+    expect(made().map((each) => (each['properties'] as { principalId: string }).principalId)).toEqual([principalId, principalId]);
+    bench.forget();
+    bench.clock.advance(600_000);
+    await bench.run();
+    expect(bench.azureWrites()).toEqual([]);
+    expect(bench.kubernetesWrites()).toEqual([]);
+  });
+
+  it.each([
+    ['to it', undefined, shared],
+    ['from it', shared, undefined],
+  ])('may be changed %s: the new principal gets Reader, then the old one loses it', async (_, before, after) => {
+    await withIdentity();
+    await bench.settle(specWith(before ? { identity: before } : {}));
+    const old = status().principalId;
+    bench.apply(specWith(after ? { identity: after } : {}));
+    await bench.run();
+    expect(ready()).toBe('True Succeeded');
+    expect(status().principalId).not.toBe(old);
+    const principals = new Set(made().map((each) => (each['properties'] as { principalId: string }).principalId));
+    expect([...principals]).toEqual([status().principalId]);
+    expect(bench.azureWrites()).toEqual([
+      'PUT scheduledQueryRules 200',
+      'PUT roleAssignments 201',
+      'PUT roleAssignments 201',
+      'DELETE roleAssignments 200',
+      'DELETE roleAssignments 200',
+    ]);
+  });
+
+  it('that the operator may not assign is told with the way out', async () => {
+    bench = await startBench({ world: withoutAssign() });
+    bench.emulator.world.addUserAssignedIdentity({ id: identityId, principalId, clientId: '88888888-8888-4888-8888-888888888888' });
+    bench.apply(specWith({ identity: shared }));
+    await bench.run();
+    expect(ready()).toBe('False IdentityAssignDenied');
+    expect(condition('AlertRuleReady')?.message).toContain('Microsoft.ManagedIdentity/userAssignedIdentities/assign/action');
+    expect(condition('AlertRuleReady')?.message).toContain(identityId);
+  });
+
+  it('serves fifty rules; the youngest objects beyond that are told so', async () => {
+    await withIdentity();
+    for (let index = 0; index < 51; index += 1) {
+      bench.apply(specWith({ identity: shared, readerScopes: [] }), `n${String(index).padStart(2, '0')}`);
+    }
+    await bench.run({ key: 'platform/n50' });
+    expect(ready('platform/n50')).toBe('False QuotaExceeded');
+    expect(condition('Stalled', 'platform/n50')?.message).toContain('50 alert rules');
+    await bench.run({ key: 'platform/n49' });
+    expect(ready('platform/n49')).toBe('True Succeeded');
+    bench.api.delete('platform/n00');
+    await bench.run({ key: 'platform/n50' });
+    expect(ready('platform/n50')).toBe('True Succeeded');
+  });
+});
+
+const withoutAssign = (): ReturnType<typeof benchWorld> => {
+  const world = benchWorld();
+  const id = '77777777-7777-4777-8777-777777777777';
+  return {
+    ...world,
+    roleDefinitions: [{ id, name: 'Operator', actions: ['*'], notActions: ['Microsoft.ManagedIdentity/*'] }],
+    roleAssignments: world.roleAssignments.map((each) => Object.assign({}, each, { roleDefinitionId: id })),
+  };
+};
+
+const [first, second] = ['platform/first', 'platform/second'] as const;
+
+/** Two objects with one identity; the first made the assignments, and the second lives by them. */
+const partners = async (): Promise<void> => {
+  await withIdentity();
+  for (const name of ['first', 'second']) bench.apply(specWith({ identity: shared }), name);
+  for (const each of [first, second]) await bench.run({ key: each });
+  expect(status(first).readerAssignments?.map(({ ours }) => ours)).toEqual([true, true]);
+  expect(status(second).readerAssignments?.map(({ ours }) => ours)).toEqual([false, false]);
+  bench.forget();
+};
+
+describe('two objects with one user-assigned identity', () => {
+  it('share its assignments: deleting the one that made them leaves them to the other, without a moment’s gap', async () => {
+    await partners();
+    const before = made().map(({ id }) => id);
+    bench.api.delete(first);
+    await bench.run({ key: first });
+    expect(bench.api.get(first)).toBeUndefined();
+    expect(bench.azureWrites().filter((line) => line.includes('roleAssignments'))).toEqual([
+      'PUT roleAssignments 200',
+      'PUT roleAssignments 200',
+    ]);
+    expect(made().map(({ id }) => id)).toEqual(before);
+    expect(bench.events).toContainEqual(expect.stringContaining('HandedOverReaderAccess: Handed over the Reader assignment at'));
+
+    await bench.run({ key: second });
+    expect(ready(second)).toBe('True Succeeded');
+    expect(status(second).readerAssignments?.map(({ ours }) => ours)).toEqual([true, true]);
+    expect(status(second).resources?.filter(({ kind }) => kind === 'RoleAssignment')).toHaveLength(2);
+
+    bench.api.delete(second);
+    await bench.run({ key: second });
+    expect(made()).toEqual([]);
+  });
+
+  it('may be deleted the other way round', async () => {
+    await partners();
+    bench.api.delete(second);
+    await bench.run({ key: second });
+    expect(made()).toHaveLength(2);
+    bench.forget();
+    bench.clock.advance(600_000);
+    await bench.run({ key: first });
+    expect(bench.azureWrites()).toEqual([]);
+    bench.api.delete(first);
+    await bench.run({ key: first });
+    expect(made()).toEqual([]);
+  });
+
+  it('leave nothing behind when the heir goes before it knew', async () => {
+    await partners();
+    bench.api.delete(first);
+    await bench.run({ key: first });
+    bench.api.delete(second);
+    await bench.run({ key: second });
+    expect(made()).toEqual([]);
+  });
+
+  it('leave nothing behind when the heir has lost the scope before it knew', async () => {
+    await partners();
+    bench.api.delete(first);
+    await bench.run({ key: first });
+    bench.apply(specWith({ identity: shared, readerScopes: ['Subscription'] }), 'second');
+    await bench.run({ key: second });
+    expect(made()).toHaveLength(1);
+  });
+
+  it('keep what the other lives by when one takes a scope off its list', async () => {
+    await partners();
+    bench.apply(specWith({ identity: shared, readerScopes: ['Subscription'] }), 'first');
+    await bench.run({ key: first });
+    expect(made()).toHaveLength(2);
+    await bench.run({ key: second });
+    expect(status(second).readerAssignments?.map(({ ours }) => ours)).toEqual([true, false]);
+  });
+
+  it('that go together leave nothing', async () => {
+    await partners();
+    bench.api.delete(first);
+    bench.api.delete(second);
+    await bench.run({ key: first });
+    await bench.run({ key: second });
+    expect(made()).toEqual([]);
+  });
+});
+
+describe('somebody else’s assignment that does the job', () => {
+  it('satisfies us, is not ours, and stays', async () => {
+    await withIdentity();
+    const name = bench.emulator.world.addRoleAssignment({
+      scope: shop,
+      roleDefinitionId: 'acdd72a7-3385-48ef-bd42-f606fba81ae7',
+      principalId,
+    });
+    bench.apply(specWith({ identity: shared, readerScopes: ['ResourceGroup'] }));
+    await bench.run();
+    expect(status().readerAssignments).toMatchObject([{ ours: false, id: expect.stringContaining(name) as string }]);
+    bench.api.delete(key);
+    await bench.run();
+    expect(bench.emulator.resources().roleAssignments.some(({ id }) => id.endsWith(name))).toBe(true);
+  });
+});
