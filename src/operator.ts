@@ -190,7 +190,6 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
     },
   });
 
-  const logged = logWatch(log);
   const watch = startListWatches<MaintenanceNotification>(config.watchNamespaces, {
     transport,
     resource,
@@ -209,7 +208,7 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
       return (occurrence) => {
         counted(occurrence);
         if (occurrence.kind === 'failed' && waitingFor !== undefined) waitingFor = sentence(occurrence.during, occurrence.error);
-        logged(occurrence);
+        logWatch(log, occurrence);
       };
     },
   });
