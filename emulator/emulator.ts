@@ -157,6 +157,12 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
   const { world, issuerCa, host = '127.0.0.1', port = 0, clock: givenClock = () => new Date(), onArrival, onAnswered, ...given } = options;
   let advancedMilliseconds = 0;
   const clock = (): Date => new Date(givenClock().getTime() + advancedMilliseconds);
+  const movableClock: Emulator['clock'] = {
+    now: clock,
+    advance: (milliseconds) => {
+      advancedMilliseconds += milliseconds;
+    },
+  };
   let settings: Settings = { ...defaultSettings, ...given };
   const state = createState(asWorld(world));
   const { journal, record } = createJournal(settings.journalLimit);
@@ -259,7 +265,14 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
   };
 
   const server = await startServer(certificate, { host, port }, async (incoming) => {
-    const admin = await answerAdmin(incoming, { journal, resources, mintToken, applications: state.applications });
+    const admin = await answerAdmin(incoming, {
+      journal,
+      resources,
+      mintToken,
+      faults,
+      clock: movableClock,
+      applications: state.applications,
+    });
     if (admin !== undefined) return admin;
     await onArrival?.(incoming);
     const done = await answer(incoming);
@@ -273,12 +286,7 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     journal,
     world: createWorldHandle(state, clock),
     faults: { add: faults.add, clear: faults.clear },
-    clock: {
-      now: clock,
-      advance: (milliseconds) => {
-        advancedMilliseconds += milliseconds;
-      },
-    },
+    clock: movableClock,
     settings: {
       set: (change) => {
         settings = { ...settings, ...change };

@@ -37,6 +37,7 @@ export interface Fault {
 
 /** A fault that was added. */
 export interface FaultHandle {
+  readonly id: string;
   /** Does nothing when it is gone already. */
   readonly remove: () => void;
   /** How many calls it has met. */
@@ -54,23 +55,39 @@ const matches = ({ path, ...match }: FaultMatch, call: FaultableCall): boolean =
   // `search` starts at the front even when the expression is a global one.
   (path === undefined || call.path.search(path) !== -1);
 
-/** Starts without any fault. `take` says which one meets a call, and counts it. */
-export const createFaults = (): Faults & { take: (call: FaultableCall) => FaultEffect | undefined } => {
-  const active = new Set<{ fault: Fault; seen: number; hits: number }>();
+/** Faults as the emulator itself sees them. */
+export interface FaultStore extends Faults {
+  /** The fault that meets a call, counted as a hit. */
+  readonly take: (call: FaultableCall) => FaultEffect | undefined;
+  /** In the order in which they were added. */
+  readonly list: () => { readonly id: string; readonly hits: number; readonly fault: Fault }[];
+  /** Whether there was one. */
+  readonly remove: (id: string) => boolean;
+}
+
+/** Starts without any fault. */
+export const createFaults = (): FaultStore => {
+  const active = new Map<string, { fault: Fault; seen: number; hits: number }>();
+  let added = 0;
   return {
     add: (fault) => {
       const entry = { fault, seen: 0, hits: 0 };
-      active.add(entry);
+      added += 1;
+      const id = String(added);
+      active.set(id, entry);
       return {
+        id,
         remove: () => {
-          active.delete(entry);
+          active.delete(id);
         },
         hits: () => entry.hits,
       };
     },
     clear: () => active.clear(),
+    list: () => [...active].map(([id, { fault, hits }]) => ({ id, hits, fault })),
+    remove: (id) => active.delete(id),
     take: (call) => {
-      for (const entry of active) {
+      for (const entry of active.values()) {
         const { match = {}, times = Infinity, skip = 0, effect } = entry.fault;
         if (entry.hits >= times || !matches(match, call)) continue;
         entry.seen += 1;

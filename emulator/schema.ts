@@ -3,9 +3,11 @@ import addFormats from 'ajv-formats';
 import type { GroupBody } from './action-groups.ts';
 import type { RuleBody } from './alert-rules.ts';
 import { invalidContent } from './errors.ts';
+import type { FaultBody } from './fault-requests.ts';
 import type { RoleAssignmentBody } from './role-assignments.ts';
 import actionGroup from './schemas/action-group.json' with { type: 'json' };
 import actionGroupPatch from './schemas/action-group-patch.json' with { type: 'json' };
+import fault from './schemas/fault.json' with { type: 'json' };
 import maintenanceConfiguration from './schemas/maintenance-configuration.json' with { type: 'json' };
 import roleAssignment from './schemas/role-assignment.json' with { type: 'json' };
 import scheduledQueryRule from './schemas/scheduled-query-rule.json' with { type: 'json' };
@@ -13,7 +15,7 @@ import scheduledQueryRulePatch from './schemas/scheduled-query-rule-patch.json' 
 import world from './schemas/world.json' with { type: 'json' };
 import type { World } from './world.ts';
 
-const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true, verbose: true });
+const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true, discriminator: true, verbose: true });
 addFormats.default(ajv);
 
 // Azure ignores read-only properties in requests rather than refusing them, so that what a GET gave can be PUT again. Here: they vanish.
@@ -35,6 +37,7 @@ export const schemas = {
   actionGroupPatch: ajv.compile<Partial<GroupBody>>(actionGroupPatch),
   alertRule: ajv.compile<RuleBody>(scheduledQueryRule),
   alertRulePatch: ajv.compile<Partial<RuleBody>>(scheduledQueryRulePatch),
+  fault: ajv.compile<FaultBody>(fault),
   roleAssignment: ajv.compile<RoleAssignmentBody>(roleAssignment),
   world: ajv.compile<World>(world),
 };

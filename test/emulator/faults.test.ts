@@ -288,3 +288,60 @@ describe('an answer after the work', () => {
     expect(azure.emulator.journal.calls()).toMatchObject([{ status: 201, fault: 'garble cutJson' }]);
   });
 });
+
+describe('faults over HTTP', () => {
+  const admin = { as: null };
+
+  it('are set, listed and taken away', async () => {
+    await using azure = await startAzure();
+    const { send } = azure;
+    const fault = {
+      match: { path: 'managedClusters.prod$', method: 'GET' },
+      times: 2,
+      effect: { kind: 'error', name: 'TooManyRequests' },
+    };
+    const set = await send('POST', '/_emulator/faults', { ...admin, body: fault });
+    expect(set.status).toBe(201);
+    await send('POST', '/_emulator/faults', { ...admin, body: { effect: { kind: 'answer', status: 418, body: { a: 1 } } } });
+    expect((await send('GET', clusterPath)).status).toBe(429);
+    expect(await send('DELETE', actionGroupPath('a'))).toMatchObject({ status: 418, body: { a: 1 } });
+    expect((await send('GET', '/_emulator/faults', admin)).body).toEqual([
+      { id: set.body.id, hits: 1, ...fault },
+      { id: expect.any(String), hits: 1, match: {}, effect: { kind: 'answer', status: 418, body: { a: 1 } } },
+    ]);
+    expect((await send('DELETE', `/_emulator/faults/${set.body.id}`, admin)).status).toBe(204);
+    expect((await send('DELETE', `/_emulator/faults/${set.body.id}`, admin)).status).toBe(404);
+    expect((await send('GET', clusterPath)).status).toBe(418);
+    expect((await send('DELETE', '/_emulator/faults', admin)).status).toBe(204);
+    expect((await send('GET', clusterPath)).status).toBe(200);
+    expect((await send('PUT', '/_emulator/faults', admin)).status).toBe(404);
+    expect((await send('GET', '/_emulator/errors', admin)).body).toEqual(names);
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['no JSON', '{', /must be object/u],
+    ['no effect', {}, /'effect' not found/u],
+    ['an unknown effect', { effect: { kind: 'explode' } }, /effect/u],
+    ['an effect without its field', { effect: { kind: 'delay' } }, /'milliseconds' not found/u],
+    ['an unknown error', { effect: { kind: 'error', name: 'Nonsense' } }, /no error Nonsense/u],
+    ['a path that is no expression', { match: { path: '(' }, effect: { kind: 'hang' } }, /match\.path/u],
+    ['a field that nothing can match', { match: { colour: 'red' }, effect: { kind: 'hang' } }, /'colour'/u],
+  ])('are refused: %s', async (_name, body, text) => {
+    await using azure = await startAzure();
+    const reply = await azure.send('POST', '/_emulator/faults', { ...admin, body });
+    expect(reply.status).toBe(400);
+    expect(reply.text).toMatch(text);
+  });
+
+  it('beside the clock and the counter of calls', async () => {
+    const clock = stoppedClock();
+    await using azure = await startAzure({ clock: clock.now });
+    await azure.send('GET', clusterPath);
+    expect((await azure.send('GET', '/_emulator/count?method=GET', admin)).body).toEqual({ count: 1 });
+    expect((await azure.send('GET', '/_emulator/count?method=PUT', admin)).body).toEqual({ count: 0 });
+    const moved = await azure.send('POST', '/_emulator/clock?milliseconds=60000', admin);
+    expect(moved.body).toEqual({ now: '2026-11-01T12:01:00.123Z' });
+    expect(azure.emulator.clock.now().toISOString()).toBe(moved.body.now);
+    expect((await azure.send('POST', '/_emulator/clock', admin)).status).toBe(400);
+  });
+});
