@@ -105,12 +105,11 @@ const deniedByPolicy: Sentence = ({ text, quote }) => {
 };
 
 const locked: Sentence = ({ text, quote }) => {
-  const scopes = /scopes?(?:\(s\))? (?:is|are) locked: '([^']+)'/i.exec(text)?.[1];
-  const [first = ''] = scopes?.split(',') ?? [];
-  const [, subscription, group] = /^\/subscriptions\/([^/]+)(?:\/resourceGroups\/([^/]+))?/i.exec(first.trim()) ?? [];
+  const scopes = /scope\(s\) are locked: ('[^']+'(?:, ?'[^']+')*)/.exec(text)?.[1]?.replaceAll("'", '').split(/, ?/);
+  const [, subscription, group] = /^\/subscriptions\/([^/]+)(?:\/resourceGroups\/([^/]+))?/i.exec(scopes?.[0] ?? '') ?? [];
   if (!scopes || !subscription) return `A lock is in the way: remove it, or ask its owner. Azure says: ${quote}`;
   const where = `--subscription ${subscription}${group ? ` --resource-group ${word(group)}` : ''}`;
-  return `A lock is in the way, at ${scopes}: remove it, or ask its owner. To find it: az lock list ${where} --query [].id; to remove it: az lock delete --ids <id>`;
+  return `A lock is in the way, at ${scopes.join(' and ')}: remove it, or ask its owner. To find it: az lock list ${where} --query [].id; to remove it: az lock delete --ids <id>`;
 };
 
 const notRegistered: Sentence = ({ text, subscriptionId, quote }) => {
@@ -281,7 +280,7 @@ export const failureTable: readonly FailureRow[] = [
   },
   { status: [409], codes: ['Conflict', 'AnotherOperationInProgress'], reason: 'Busy', retry: 'fast', sentence: busy },
   {
-    codes: ['AllocationFailed', 'ResourceQuotaExceeded'],
+    codes: ['AllocationFailed', 'ResourceQuotaExceeded', 'QuotaExceeded'],
     reason: 'QuotaExceeded',
     retry: 'crawl',
     sentence: says('A quota is used up: raise it, or remove what is not needed.'),

@@ -114,7 +114,8 @@ export const readAzureError = (thrown: unknown): AzureError => {
   return {
     status: error.statusCode,
     code: typeof error.code === 'string' ? error.code : '',
-    message: error.message ?? String(thrown),
+    // The SDKs put the whole answer into the message, with the addresses of webhooks in it.
+    message: error.code === 'PARSE_ERROR' ? 'the answer is not JSON' : (error.message ?? String(thrown)),
     retryAfterSeconds: retryAfter(header('retry-after'), header('retry-after-ms') ?? header('x-ms-retry-after-ms')),
     subscriptionId: /\/subscriptions\/([\w-]+)/i.exec(error.request?.url ?? '')?.[1],
   };

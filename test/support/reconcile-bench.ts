@@ -98,6 +98,8 @@ export interface Bench extends AsyncDisposable {
   bend: (azure: Azure) => Azure;
   /** What the operator is started with, besides the times. */
   settings: Pick<Settings, 'allowedScopes'>;
+  /** What spreads the next tries: 0.5 unless a test sets it, which is the middle. */
+  random: () => number;
   /** The object as it is now. */
   readonly object: (key?: string) => MaintenanceNotification;
   readonly apply: (spec?: MaintenanceNotificationSpec, name?: string) => void;
@@ -213,7 +215,7 @@ export const startBench = async (options: Partial<EmulatorOptions> = {}): Promis
       announce: (_, { type, reason, message }: Announcement) => void events.push(`${type} ${reason}: ${message}`),
       log: (_, entry) => void logs.push(entry),
       now: () => now,
-      random: () => 0.5,
+      random: () => bench.random(),
       settings: { installationId: 'test', intervalMilliseconds: 600_000, readyGraceMilliseconds: 300_000, ...bench.settings },
     });
     const never = new AbortController().signal;
@@ -244,6 +246,7 @@ export const startBench = async (options: Partial<EmulatorOptions> = {}): Promis
     clock: { now: () => now, advance: (milliseconds) => void (now += milliseconds) },
     bend: (azure) => azure,
     settings: { allowedScopes: [] },
+    random: () => 0.5,
     object: (which = key) => {
       const object = api.get(which);
       if (!object) throw new Error(`there is no object ${which}`);

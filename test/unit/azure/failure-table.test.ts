@@ -120,6 +120,7 @@ const examples: readonly (readonly [status: number | undefined, code: string | u
   [409, 'AnotherOperationInProgress', 'Text.', 'Busy', 'fast'],
   [409, 'AllocationFailed', 'Text.', 'QuotaExceeded', 'crawl'],
   [409, 'ResourceQuotaExceeded', 'Text.', 'QuotaExceeded', 'crawl'],
+  [409, 'QuotaExceeded', 'Text.', 'QuotaExceeded', 'crawl'],
   [429, 'SubscriptionRequestsThrottled', "Please try again after '17' seconds.", 'Throttled', 'told'],
   [429, 'ResourceRequestsThrottled', 'Text.', 'Throttled', 'told'],
   [429, 'TooManyRequests', 'Text.', 'Throttled', 'told'],
@@ -279,7 +280,7 @@ describe('the sentence for the person who must act', () => {
 
   it.each([
     [shop, shop, `--subscription aaaaaaaa-4444-4444-8444-444444444444 --resource-group shop`],
-    [`${subscription},${shop}`, `${subscription},${shop}`, `--subscription aaaaaaaa-4444-4444-8444-444444444444`],
+    [`${subscription},${shop}`, `${subscription} and ${shop}`, `--subscription aaaaaaaa-4444-4444-8444-444444444444`],
   ])('names the locked scopes %s and how to find and remove the lock', (scopes, named, where) => {
     expect(sentenceOf(thrown(409, 'ScopeLocked', lockedAt(scopes)))).toBe(
       `A lock is in the way, at ${named}: remove it, or ask its owner. To find it: az lock list ${where} --query [].id; to remove it: az lock delete --ids <id>`,

@@ -83,6 +83,19 @@ describe('what the SDKs throw', () => {
     expect(readAzureError(thrown)).toMatchObject(expected);
   });
 
+  it('shows nobody an answer that could not be read: it may hold the address of a webhook', () => {
+    const body = '{"webhookReceivers":[{"serviceUri":"https://hooks.example.com/services/SECRET"';
+    const cause = {
+      statusCode: 200,
+      code: 'PARSE_ERROR',
+      message: `Error "SyntaxError" occurred while parsing the response body - ${body}`,
+    };
+    expect(read(readAzureError(cause)).message).toBe(
+      'Could not write the alert rule x. Azure could not be reached or failed; trying again. Azure says: the answer is not JSON',
+    );
+    expect(JSON.stringify(causeForLog(cause))).not.toContain('SECRET');
+  });
+
   it('gives the log the correlation id that support asks for', () => {
     const cause = {
       statusCode: 500,
