@@ -76,6 +76,22 @@ export const authorizationFailed = (objectId: string, action: string, scope: str
     fromGateway,
   );
 
+/**
+ * 403 for role assignments: the caller has no role with this action there, or the conditions of those that it has forbid this one. Microsoft's
+ * page on troubleshooting shows this one text for both.
+ */
+export const authorizationOrConditionFailed = (objectId: string, action: string, scope: string): ArmError =>
+  new ArmError(
+    403,
+    {
+      code: 'AuthorizationFailed',
+      message:
+        `The client '${objectId}' with object id '${objectId}' does not have authorization or an ABAC condition not fulfilled to perform action '${action}' ` +
+        `over scope '${scope}' or the scope is invalid. If access was recently granted, please refresh your credentials.`,
+    },
+    fromGateway,
+  );
+
 /** 403: the caller may write the resource itself, but lacks a right on something the resource refers to. */
 export const linkedAuthorizationFailed = (linked: {
   objectId: string;

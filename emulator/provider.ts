@@ -1,5 +1,6 @@
+import { readCondition, type Attempt } from './abac/condition.ts';
 import { isAllowed } from './authorization.ts';
-import { authorizationFailed } from './errors.ts';
+import { authorizationFailed, authorizationOrConditionFailed } from './errors.ts';
 import type { Answer, Incoming } from './http.ts';
 import type { ArmPath } from './resource-id.ts';
 import type { StoredRoleAssignment } from './role-assignment-store.ts';
@@ -49,7 +50,7 @@ export interface ResourceProvider {
 
 /** Whether a principal may do something at a scope, by the role assignments that exist now. */
 export const may = (azure: Azure, objectId: string, action: string, scope: string): boolean =>
-  isAllowed(grantsOf(azure, objectId), azure.state.roles, action, scope);
+  isAllowed(fulfilledGrantsOf(azure, objectId, { action }), azure.state.roles, action, scope);
 
 /**
  * The role assignments of a principal that act.
@@ -65,7 +66,29 @@ export const grantsOf = (azure: Azure, objectId: string, forSeconds = 0): Stored
   });
 };
 
-/** Refuses with 403 `AuthorizationFailed` what the caller may not do. */
+const fulfilledGrantsOf = (azure: Azure, objectId: string, attempt: Attempt): StoredRoleAssignment[] =>
+  grantsOf(azure, objectId).filter(({ condition }) => (condition ?? '') === '' || readCondition(condition ?? '')(attempt));
+
+/** What conditions on role assignments are about: whether they are fulfilled shows only once the request's body is known. */
+const isDelegated = (action: string): boolean => /^microsoft\.authorization\/roleassignments\/(?:write|delete)$/iu.test(action);
+
+/**
+ * Refuses with 403 `AuthorizationFailed` what the caller may not do. Whether the conditions of its roles let it write or delete a certain role
+ * assignment is left to `authorizeAssignment`.
+ */
 export const authorize = (azure: Azure, caller: Caller, action: string, scope: string): void => {
-  if (!may(azure, caller.objectId, action, scope)) throw authorizationFailed(caller.objectId, action, scope);
+  const { objectId } = caller;
+  const isAuthorized = isDelegated(action)
+    ? isAllowed(grantsOf(azure, objectId), azure.state.roles, action, scope)
+    : may(azure, objectId, action, scope);
+  if (isAuthorized) return;
+  const refusal = isDelegated(action) && azure.settings.jointAccessRefusals ? authorizationOrConditionFailed : authorizationFailed;
+  throw refusal(objectId, action, scope);
+};
+
+/** Refuses with 403 `AuthorizationFailed` to write or delete a role assignment that no role of the caller lets it, all conditions considered. */
+export const authorizeAssignment = (azure: Azure, { caller, path }: ArmRequest, attempt: Attempt): void => {
+  const grants = fulfilledGrantsOf(azure, caller.objectId, attempt);
+  if (!isAllowed(grants, azure.state.roles, attempt.action, path.id))
+    throw authorizationOrConditionFailed(caller.objectId, attempt.action, path.id);
 };

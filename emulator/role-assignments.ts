@@ -1,8 +1,9 @@
+import { conditionFault, type AssignmentAttributes } from './abac/condition.ts';
 import { echoed } from './echo.ts';
-import { ArmError } from './errors.ts';
+import { ArmError, badRequest } from './errors.ts';
 import type { Answer } from './http.ts';
 import { page } from './page.ts';
-import type { ArmRequest, Azure, ResourceProvider, WireResource } from './provider.ts';
+import { authorizeAssignment, type ArmRequest, type Azure, type ResourceProvider, type WireResource } from './provider.ts';
 import { idKey, isGuid, lastSegment, scopeContains, whereIs } from './resource-id.ts';
 import type { StoredRoleAssignment } from './role-assignment-store.ts';
 import { checkedBody, schemas } from './schema.ts';
@@ -60,6 +61,20 @@ const principalNotFound = (principalId: string, tenantId: string): ArmError =>
       'If you are creating this principal and then immediately assigning a role, this error might be related to a replication delay. In this case, ' +
       'set the role assignment principalType property to a value, such as ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype',
   });
+
+const attributesOf = ({ roleDefinitionId, principalId, principalType }: AssignmentAttributes): AssignmentAttributes => ({
+  roleDefinitionId: lastSegment(roleDefinitionId).toLowerCase(),
+  principalId,
+  principalType,
+});
+
+/** Azure refuses conditions that it can't read; so does the emulator, in words of its own, and it reads less. */
+const checkCondition = ({ condition, conditionVersion }: RoleAssignmentBody['properties']): void => {
+  if (condition === undefined || condition === null) return;
+  if (conditionVersion !== '2.0') throw badRequest(`The condition version '${conditionVersion ?? ''}' is not supported; it must be '2.0'.`);
+  const fault = conditionFault(condition);
+  if (fault !== undefined) throw badRequest(`The condition is not valid: ${fault}.`);
+};
 
 /** Reads `$filter`: which assignments a list at a scope shows, and of which principal. Without a filter: at, above and below the scope. */
 const readFilter = (filter: string | null): { below: boolean; principalId: string | undefined } => {
@@ -128,6 +143,13 @@ export const roleAssignments = (azure: Azure): ResourceProvider => {
       });
     }
     const { properties } = checkedBody(schemas.roleAssignment, request.body);
+    const there = find(request);
+    authorizeAssignment(azure, request, {
+      action: `${type}/write`,
+      request: attributesOf(properties),
+      resource: there && attributesOf(there),
+    });
+    checkCondition(properties);
     const { principalId, principalType } = properties;
     const roleDefinitionId = lastSegment(properties.roleDefinitionId).toLowerCase();
     if (!isGuid(principalId)) {
@@ -187,6 +209,7 @@ export const roleAssignments = (azure: Azure): ResourceProvider => {
       DELETE: (request) => {
         const assignment = find(request);
         if (assignment === undefined) return { status: 204 };
+        authorizeAssignment(azure, request, { action: `${type}/delete`, resource: attributesOf(assignment) });
         store.remove(assignment.name);
         return { status: 200, body: roleAssignmentToWire(azure, assignment) };
       },

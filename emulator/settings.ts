@@ -17,6 +17,11 @@ export interface Settings {
   /** A role assignment starts to act so many seconds after the PUT that made it; those of the world act at once. Azure takes 0 to 600. Default 0. */
   readonly roleDelaySeconds: number;
   /**
+   * Whether a missing right to write or delete role assignments is refused in the words that also stand for a condition that isn't fulfilled,
+   * as Microsoft's page on troubleshooting shows it. Default false: those words mean a condition.
+   */
+  readonly jointAccessRefusals: boolean;
+  /**
    * Which writes of an alert rule are refused (400 `BadRequest`, "insufficient access") until its identity has been able to read the rule's
    * scope for so many seconds: those that make it (only a user-assigned identity can have a right by then), those that change it, or those
    * that change it until the first one has passed. Default `never`.
@@ -77,6 +82,7 @@ export const defaultSettings: Settings = {
   principalReplicationSeconds: 0,
   replicationIgnoresPrincipalType: false,
   roleDelaySeconds: 0,
+  jointAccessRefusals: false,
   insufficientAccess: 'never',
   rulesPerIdentity: 50,
   scopesMustExist: true,

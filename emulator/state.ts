@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { StoredActionGroup } from './action-groups.ts';
 import type { StoredAlertRule } from './alert-rules.ts';
+import { readCondition } from './abac/condition.ts';
 import { builtInRoles, type RoleDefinition } from './authorization.ts';
 import { createRoleAssignmentStore, type RoleAssignmentStore } from './role-assignment-store.ts';
 import { createRestrictions, type Restrictions } from './restrictions.ts';
@@ -68,15 +69,19 @@ export const createState = (given: World): State => {
   return state;
 };
 
-/** Adds a role assignment that nobody asked for over HTTP, and returns its name. */
+/** Adds a role assignment that nobody asked for over HTTP, and returns its name. Throws when its condition can't be read. */
 export const seedRoleAssignment = (state: State, seed: World['roleAssignments'][number], at: Date): string => {
   const name = (seed.name ?? randomUUID()).toLowerCase();
+  const { condition, conditionVersion } = seed;
+  if (condition !== undefined) readCondition(condition);
   state.roleAssignments.put({
     name,
     scope: idKey(seed.scope) === '/' ? '/' : seed.scope.replace(/\/$/u, ''),
     roleDefinitionId: lastSegment(seed.roleDefinitionId).toLowerCase(),
     principalId: seed.principalId,
     principalType: 'ServicePrincipal',
+    ...(condition === undefined ? {} : { condition }),
+    ...(conditionVersion === undefined ? {} : { conditionVersion }),
     createdOn: at,
     updatedOn: at,
     createdBy: '',

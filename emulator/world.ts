@@ -1,3 +1,4 @@
+import { conditionFault } from './abac/condition.ts';
 import { builtInRoles } from './authorization.ts';
 import { idKey, isGuid, lastSegment, whereIs } from './resource-id.ts';
 import { mistakesOf, schemas } from './schema.ts';
@@ -40,6 +41,20 @@ export interface Cluster {
   maintenanceConfigurations?: Record<string, unknown>;
 }
 
+/** That an identity holds a role at a scope and below. */
+interface RoleAssignment {
+  scope: string;
+  /** A full id or just the GUID. */
+  roleDefinitionId: string;
+  principalId: string;
+  /** GUID; without one it is made up. */
+  name?: string;
+  /** Limits what the role allows; `abac/condition.ts` says how much of the language is understood. */
+  condition?: string;
+  /** `2.0` when there is a condition. */
+  conditionVersion?: string;
+}
+
 /** What exists before the first request: plain data, as it can stand in a YAML file. */
 export interface World {
   tenantId: string;
@@ -47,8 +62,7 @@ export interface World {
   subscriptions: { subscriptionId: string; resourceGroups: ResourceGroup[] }[];
   /** Custom roles, besides the built-in ones. `id` is a GUID. */
   roleDefinitions?: { id: string; name: string; actions: string[]; notActions?: string[] }[];
-  /** `roleDefinitionId` is a full id or just the GUID; without a `name` one is made up. */
-  roleAssignments: { scope: string; roleDefinitionId: string; principalId: string; name?: string }[];
+  roleAssignments: RoleAssignment[];
   clusters: Cluster[];
   userAssignedIdentities?: { id: string; principalId: string; clientId: string }[];
 }
@@ -86,7 +100,11 @@ function* crossChecks(world: World): Generator<string> {
   for (const [index, { id }] of (world.userAssignedIdentities ?? []).entries()) {
     if (!isIdentityId(id)) yield `userAssignedIdentities[${index}].id: '${id}' is not the id of a user-assigned identity.`;
   }
-  for (const [index, { scope, roleDefinitionId }] of world.roleAssignments.entries()) {
+  for (const [index, { scope, roleDefinitionId, condition, conditionVersion }] of world.roleAssignments.entries()) {
+    if (condition !== undefined && conditionVersion !== '2.0')
+      yield `roleAssignments[${index}].conditionVersion: it must be '2.0' when there is a condition.`;
+    const fault = condition === undefined ? undefined : conditionFault(condition);
+    if (fault !== undefined) yield `roleAssignments[${index}].condition: ${fault}.`;
     const role = lastSegment(roleDefinitionId).toLowerCase();
     const { subscriptionId } = whereIs(scope);
     if (!isGuid(role)) yield `roleAssignments[${index}].roleDefinitionId: '${roleDefinitionId}' does not end with a GUID.`;
