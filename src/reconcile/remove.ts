@@ -22,7 +22,7 @@ export const refuseOutside = (run: Run, id: string): void => {
   if (isAllowed(id, namespace, run.deps.settings.allowedScopes)) return;
   throw new ReconcileError(
     'AccessDenied',
-    `${id} would have to be removed, but --allowed-scopes does not allow it to namespace ${namespace}, so Azure was not asked for it: have it allowed until it is gone, or take it off status.resources (kubectl edit mn ${name} -n ${namespace} --subresource=status).`,
+    `${id} would have to be removed, but --allowed-scopes does not allow it to namespace ${namespace}, so Azure was not asked for it: have it allowed until it is gone, or take it off status.resources and status.readerAssignments (kubectl edit mn ${name} -n ${namespace} --subresource=status).`,
     { stalls: 'atOnce' },
   );
 };

@@ -23,7 +23,7 @@ export interface MemoryApiServer {
   readonly get: (key: string) => MaintenanceNotification | undefined;
   readonly list: () => readonly MaintenanceNotification[];
   /** What `kubectl apply` does: creates the object or gives it this spec. */
-  readonly apply: (spec: MaintenanceNotificationSpec, name?: string) => MaintenanceNotification;
+  readonly apply: (spec: MaintenanceNotificationSpec, name?: string, namespace?: string) => MaintenanceNotification;
   readonly annotate: (key: string, annotations: Readonly<Record<string, string>>) => void;
   /** What `kubectl delete --wait=false` does. */
   readonly delete: (key: string) => void;
@@ -121,9 +121,9 @@ export const createMemoryApiServer = (): MemoryApiServer => {
     onWrite: undefined,
     get: (key) => structuredClone(objects.get(key)),
     list: () => structuredClone([...objects.values()]),
-    apply: (spec, name = 'prod') => {
-      const before = objects.get(`platform/${name}`);
-      if (!before) return store(notification({ metadata: { name, uid: randomUUID() }, spec, status: { observedGeneration: -1 } }));
+    apply: (spec, name = 'prod', namespace = 'platform') => {
+      const before = objects.get(`${namespace}/${name}`);
+      if (!before) return store(notification({ metadata: { name, namespace, uid: randomUUID() }, spec, status: { observedGeneration: -1 } }));
       if (JSON.stringify(before.spec) === JSON.stringify(spec)) return before;
       return store({ ...before, spec, metadata: { ...before.metadata, generation: before.metadata.generation + 1 } });
     },
