@@ -6,21 +6,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { provideTools } from '../../tools/provide.ts';
 import { startModule } from '../support/child.ts';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
-import { removeDirectory, temporaryDirectory } from '../support/process.ts';
+import { isAlive, removeDirectory, temporaryDirectory } from '../support/process.ts';
 import { waitFor } from '../support/wait.ts';
 
 interface Named {
   readonly metadata: { readonly name: string; readonly uid: string };
 }
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 describe('a control plane', () => {
   let plane: ControlPlane;

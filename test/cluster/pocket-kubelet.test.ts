@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 import { startModule } from '../support/child.ts';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
 import { type PocketKubelet, type PocketKubeletOptions, type PodProcess, startPocketKubelet } from '../support/pocket-kubelet.ts';
-import { removeDirectory, temporaryDirectory } from '../support/process.ts';
+import { isAlive, removeDirectory, temporaryDirectory } from '../support/process.ts';
 import { waitFor } from '../support/wait.ts';
 
 /** What runs in the pods: says what it was given, answers probes, ends politely. */
@@ -32,15 +32,6 @@ const told = async (pod: PodProcess): Promise<Told> =>
     const line = pod.logs().split('\n').at(0);
     return line?.endsWith('}') && JSON.parse(line);
   });
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 /** Ready means that it listens, and so that it can be told to end. */
 const readinessProbe = { httpGet: { path: '/ready', port: 8080 } };

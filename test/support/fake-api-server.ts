@@ -26,6 +26,15 @@ interface ReceivedRequest {
   readonly at: number;
 }
 
+/** What a server knows of a request once it has arrived. */
+export const receivedRequest = (
+  { method = '', url = '/', headers }: IncomingMessage,
+  rest: Pick<ReceivedRequest, 'connection' | 'body'>,
+): ReceivedRequest => {
+  const { pathname, searchParams } = new URL(url, 'https://localhost');
+  return { method, path: pathname, query: Object.fromEntries(searchParams), headers, ...rest, at: performance.now() };
+};
+
 type RequestKind = 'list' | 'watch' | 'other';
 
 /** What happens to one request instead of what it asks for. */
@@ -176,17 +185,9 @@ export const startFakeApiServer = async (): Promise<FakeApiServer> => {
     const chunks: Uint8Array[] = [];
     for await (const chunk of incoming) chunks.push(chunk);
     const text = Buffer.concat(chunks).toString();
-    const { pathname, searchParams } = new URL(incoming.url ?? '/', 'https://localhost');
-    const request: ReceivedRequest = {
-      method: incoming.method ?? '',
-      path: pathname,
-      query: Object.fromEntries(searchParams),
-      headers: incoming.headers,
-      body: text === '' ? undefined : JSON.parse(text),
-      connection: connectionOf.get(incoming.socket) ?? 0,
-      at: performance.now(),
-    };
-    const isCollection = request.method === 'GET' && pathname.endsWith(`/${resource.plural}`);
+    const connection = connectionOf.get(incoming.socket) ?? 0;
+    const request = receivedRequest(incoming, { connection, body: text === '' ? undefined : JSON.parse(text) });
+    const isCollection = request.method === 'GET' && request.path.endsWith(`/${resource.plural}`);
     const watchOrList = request.query['watch'] === 'true' ? 'watch' : 'list';
     const kind: RequestKind = isCollection ? watchOrList : 'other';
     requests.push(request);

@@ -13,7 +13,7 @@ import { pipeline } from 'node:stream/promises';
 import { Agent } from 'undici';
 import { createServerCertificate } from '../../emulator/certificates.ts';
 import type { KubeAccess } from '../../src/kube/config.ts';
-import type { Fault } from './fake-api-server.ts';
+import { receivedRequest, type Fault } from './fake-api-server.ts';
 import { listen } from './listen.ts';
 
 export type RequestKind = 'list' | 'watch' | 'other';
@@ -162,16 +162,7 @@ export const startFaultProxy = async (
 
   const serve = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = Buffer.concat(await Array.fromAsync<Uint8Array>(incoming));
-    const { pathname, searchParams } = new URL(incoming.url ?? '/', 'https://localhost');
-    const request: ProxyRequest = {
-      method: incoming.method ?? '',
-      path: pathname,
-      query: Object.fromEntries(searchParams),
-      headers: incoming.headers,
-      body: undefined,
-      connection: incoming.socket.remotePort ?? 0,
-      at: performance.now(),
-    };
+    const request = receivedRequest(incoming, { connection: incoming.socket.remotePort ?? 0, body: undefined });
     const kind = kindOf(request);
     requests[kind] += 1;
     await hooks.onArrival?.(request);

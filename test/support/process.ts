@@ -78,6 +78,16 @@ export const readTail = (file: string, limit = 1024 * 1024): string => {
   }
 };
 
+/** Whether there is a process of this id. */
+export const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 const signalGroup = (pid: number, signal: NodeJS.Signals): void => {
   try {
     process.kill(-pid, signal);
