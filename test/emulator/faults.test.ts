@@ -267,6 +267,17 @@ describe('an answer after the work', () => {
     expect(azure.emulator.journal.calls()).toMatchObject([{ status: 201, fault: 'delay' }]);
   });
 
+  it('that is slow keeps no emulator from stopping', async () => {
+    const emulator = await startEmulator({ world: smallWorld() });
+    const { send, close } = sender(emulator);
+    emulator.faults.add({ effect: { kind: 'delay', milliseconds: 3_600_000 } });
+    const reply = send('PUT', actionGroupPath('a'), { body: actionGroup() }).catch((error: Error) => error.message);
+    await expect.poll(() => emulator.journal.calls()).toMatchObject([{ status: 201, fault: 'delay' }]);
+    await emulator.stop();
+    expect(await reply).toMatch(/closed|ECONNRESET/u);
+    await close();
+  });
+
   it.each<['emptyBody' | 'html', number, RegExp]>([
     ['emptyBody', 201, /^$/u],
     ['html', 502, /^<html>/u],
