@@ -14,7 +14,7 @@ export type Receiver = Readonly<Record<string, unknown>>;
 /** The properties of a group, `incidentReceivers` and all. */
 type GroupProperties = Readonly<Partial<Record<(typeof receiverLists)[number] | 'incidentReceivers', readonly Receiver[] | null>>> & {
   readonly groupShortName: string;
-  readonly enabled?: boolean;
+  readonly enabled: boolean;
 };
 
 /** The body of a PUT, read-only properties taken out. */
@@ -79,11 +79,10 @@ const propertiesToWire = (group: StoredActionGroup, defaults: Defaults): Record<
   const lists = receiverLists
     .filter((list) => defaults !== 'none' || (properties[list] ?? []).length > 0)
     .map((list) => [list, (properties[list] ?? []).map((receiver) => receiverToWire(group, list, receiver, defaults))]);
-  const { groupShortName, incidentReceivers = defaults === 'all' ? [] : null } = properties;
+  const { groupShortName, enabled, incidentReceivers = defaults === 'all' ? [] : null } = properties;
   return {
     groupShortName,
-    ...(defaults === 'none' ? {} : { enabled: true }),
-    ...(properties.enabled === undefined ? {} : { enabled: properties.enabled }),
+    enabled,
     ...Object.fromEntries(lists),
     ...(incidentReceivers === null ? {} : { incidentReceivers }),
   };

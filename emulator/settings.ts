@@ -56,7 +56,7 @@ export interface Settings {
   /** Whether every resource and every object in it has a field more than specified. Default false. */
   readonly unknownFields: boolean;
   /**
-   * Which fields that weren't sent come back with their defaults. `recorded`: `enabled`, the lists of receivers, their `status` and
+   * Which fields that weren't sent come back with their defaults. `recorded`: a rule's `enabled`, the lists of receivers, their `status` and
    * `useCommonAlertSchema`; `none`: not even these; `all`: also those of a rule's conditions, `autoMitigate`, `skipQueryValidation`, a null
    * `muteActionsDuration` and the like. Default `recorded`.
    */

@@ -164,6 +164,7 @@ describe('what is refused', () => {
 
   it.each<[string, object, RegExp]>([
     ['no short name', actionGroup({ groupShortName: undefined }), /groupShortName/u],
+    ['neither on nor off', actionGroup({ enabled: undefined }), /'enabled'/u],
     ['no address', actionGroup({ emailReceivers: [{ name: 'a' }] }), /emailReceivers\[0\].emailAddress/u],
     ['a typing mistake', actionGroup({ emailRecievers: [] }), /'emailRecievers'/u],
     [

@@ -45,7 +45,7 @@ const fullGroup = (): object =>
 
 const plainGroup = (): object => ({
   location: 'Global',
-  properties: { groupShortName: 'shop', emailReceivers: [{ name: 'A', emailAddress: 'a@contoso.com' }] },
+  properties: { groupShortName: 'shop', enabled: true, emailReceivers: [{ name: 'A', emailAddress: 'a@contoso.com' }] },
 });
 
 const writeAll = async (settings: Partial<Settings>, bodies: { rule?: object; group?: object } = {}) => {
@@ -197,7 +197,7 @@ describe('how a resource comes back', () => {
     [
       'none',
       { properties: { scopes: [clusterId], createdWithApiVersion: versions.alertRules } },
-      { groupShortName: 'shop', emailReceivers: [{ name: 'A', emailAddress: 'a@contoso.com' }] },
+      { groupShortName: 'shop', enabled: true, emailReceivers: [{ name: 'A', emailAddress: 'a@contoso.com' }] },
     ],
     [
       'recorded',
