@@ -1,11 +1,17 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { renameSync } from 'node:fs';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { faultAnswers, type FaultAnswerName } from '../../emulator/fault-answers.ts';
 import type { FaultEffect, FaultHandle, FaultMatch } from '../../emulator/faults.ts';
 import type { PartType, Reason } from '../../src/api/condition.ts';
 import { failureTable, type RetryClass } from '../../src/azure/failure-table.ts';
+import { createCredential } from '../../src/azure/sign-in.ts';
 import type { Requeue } from '../../src/runtime/controller.ts';
+import { audience, startIssuer, subject, type FakeIssuer } from '../emulator/fixtures.ts';
 import { specWith } from '../support/notification.ts';
-import { key, startBench, type Bench } from '../support/reconcile-bench.ts';
+import { azureWith, benchWorld, key, operatorClientId, startBench, type Bench } from '../support/reconcile-bench.ts';
 
 let bench: Bench;
 const stop = (): Promise<void> => bench[Symbol.asyncDispose]() as Promise<void>;
@@ -160,11 +166,32 @@ const cases: readonly Case[] = [
   ),
 ];
 
+/** Every refusal of Entra's, and what is made of it. */
+const signIns: readonly (readonly [FaultAnswerName, Reason, ReturnType<typeof tries>])[] = [
+  ['AADSTS70021', 'FederatedCredentialMismatch', classes.slowThenCrawl],
+  ['AADSTS700213', 'FederatedCredentialMismatch', classes.slowThenCrawl],
+  ['AADSTS90061', 'FederatedCredentialMismatch', classes.slowThenCrawl],
+  ['AADSTS700016', 'AuthenticationFailed', classes.slowThenCrawl],
+  ['AADSTS700024', 'AuthenticationFailed', classes.fast],
+  ['AADSTS90033', 'AuthenticationUnavailable', classes.slow],
+];
+
+/** Those that ask to wait, and for how many seconds they are waited for. */
+const busySignIns: readonly (readonly [FaultAnswerName, number])[] = [
+  ['AADSTS90055', 5],
+  ['AADSTS90055/withoutRetryAfter', 60],
+];
+
 /**
  * One failure of a new object, from its first try over the tenth minute to its end: each time the conditions, the events and the time of
  * the next try. Returns how many calls it met.
  */
-const livesThrough = async (add: () => FaultHandle, part: PartType, reason: Reason, retry: ReturnType<typeof tries>): Promise<number> => {
+const livesThrough = async (
+  add: () => Pick<FaultHandle, 'hits' | 'remove'>,
+  part: PartType,
+  reason: Reason,
+  retry: ReturnType<typeof tries>,
+): Promise<number> => {
   bench.apply();
   const fault = add();
   const stallsAtOnce = retry === classes.crawl;
@@ -176,7 +203,9 @@ const livesThrough = async (add: () => FaultHandle, part: PartType, reason: Reas
     expect(condition('Stalled')?.reason).toBe(isStalled ? reason : undefined);
     expect(condition('Reconciling')?.reason).toBe(isStalled ? undefined : 'ProgressingWithRetry');
     expect(bench.object().status?.observedGeneration).toBe(isStalled ? 1 : -1);
-    expect(condition('Ready')?.message).toMatch(/^(Could not|The cluster|Azure says that) \S.*[^…]$/);
+    expect(condition('Ready')?.message).toMatch(
+      /^(Could not|The cluster|Azure says that|Entra|No Azure token|The ServiceAccount token) \S.*[^…]$/,
+    );
   };
   const failures = (): readonly string[] => kindsOfEvents().filter((each) => each.startsWith('Warning'));
 
@@ -262,13 +291,58 @@ describe('a failure of a new object', () => {
 });
 
 describe('the cases above', () => {
-  it('are of every refusal of Resource Manager that the emulator knows, and of every code of the table', () => {
-    const names = new Set<string>(cases.map(({ name }) => name));
-    expect(Object.keys(faultAnswers).filter((name) => !name.startsWith('AADSTS') && !names.has(name))).toEqual([]);
+  it('are of every refusal that the emulator knows, and of every code of the table', () => {
+    const names = new Set<string>([
+      ...cases.map(({ name }) => name),
+      ...signIns.map(([name]) => name),
+      ...busySignIns.map(([name]) => name),
+    ]);
+    expect(Object.keys(faultAnswers).filter((name) => !names.has(name))).toEqual([]);
     const reasons = new Set(cases.map(({ reason }) => reason));
     expect(failureTable.filter(({ reason }) => !reasons.has(reason))).toEqual([]);
     const codes = failureTable.flatMap((each) => each.codes ?? []).filter((code) => code !== 'PARSE_ERROR');
     expect(codes.filter((code) => ![...names].some((name) => name.split('/')[0] === code))).toEqual([]);
+  });
+});
+
+describe('a refused sign-in', () => {
+  let issuer: FakeIssuer;
+  let folder: string;
+  beforeEach(async () => {
+    issuer = await startIssuer();
+    folder = await mkdtemp(join(tmpdir(), 'failure-table-'));
+    bench = await startBench({ issuerCa: issuer.ca });
+    bench.emulator.world.setFederatedCredentials(operatorClientId, [{ issuer: issuer.url, subject, audience }]);
+    const tokenFile = join(folder, 'token');
+    await writeFile(tokenFile, await issuer.sign());
+    const { tenantId } = benchWorld();
+    const authorityHost = bench.emulator.url;
+    const signedIn = azureWith(bench.emulator, createCredential({ clientId: operatorClientId, tenantId, tokenFile, authorityHost }));
+    bench.bend = () => signedIn;
+  });
+  afterEach(async () => {
+    await stop();
+    await issuer[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
+  const refuse = (name: FaultAnswerName) => () => bench.emulator.faults.add({ match: { kind: 'token' }, effect: { kind: 'error', name } });
+
+  it.each(signIns)('with %s is %s: seen, told, tried again in time, and over when it is over', async (name, reason, retry) => {
+    expect(await livesThrough(refuse(name), 'PrerequisitesMet', reason, retry)).toBeGreaterThanOrEqual(3);
+  });
+
+  it('for lack of the token file is seen, told, tried again in time, and over when it is over', async () => {
+    const tokenFile = join(folder, 'token');
+    await rename(tokenFile, `${tokenFile}.away`);
+    const fault = { remove: () => renameSync(`${tokenFile}.away`, tokenFile), hits: () => 0 };
+    expect(await livesThrough(() => fault, 'PrerequisitesMet', 'CredentialUnavailable', classes.slow)).toBe(0);
+  });
+
+  it.each(busySignIns)('that asks to wait is waited for: %s, %i s', async (name, seconds) => {
+    refuse(name)();
+    bench.apply();
+    expect(await bench.run()).toEqual(told(seconds).first);
+    expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'AuthenticationUnavailable' });
   });
 });
 

@@ -310,9 +310,12 @@ type SessionClock = NonNullable<SessionOptions['clock']>;
 
 /** The real clients, signed in to the emulator as an application. */
 export const azureOf = (emulator: Emulator, clientId = operatorClientId, clock: SessionClock = everLater()): Azure => {
-  const credential: TokenCredential = {
-    getToken: async () => ({ token: await emulator.mintToken(clientId), expiresOnTimestamp: Date.now() + 3_600_000 }),
-  };
+  const getToken = async () => ({ token: await emulator.mintToken(clientId), expiresOnTimestamp: Date.now() + 3_600_000 });
+  return azureWith(emulator, { getToken }, clock);
+};
+
+/** The real clients, signed in to the emulator in a way of the test's own. */
+export const azureWith = (emulator: Emulator, credential: TokenCredential, clock: SessionClock = everLater()): Azure => {
   const session = createSession({ credential, endpoint: emulator.url, audience: 'https://management.azure.com', userAgent: 'test', clock });
   return {
     clusters: createClusters(session),
