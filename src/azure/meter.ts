@@ -4,6 +4,8 @@ export interface Meter {
   readonly capacity: () => number;
   /** When so many calls may begin at once, if none begins before. */
   readonly when: (calls: number, now: number) => number;
+  /** Whether what isn't used now is there later. */
+  readonly keepsUnused: boolean;
   readonly take: (now: number) => Taken;
   /**
    * An answer of Azure's.
@@ -63,6 +65,9 @@ export interface BucketLimit {
   readonly perSecond: number;
 }
 
+/** The sum of many small parts may fall short of a whole. */
+const rounding = 1e-6;
+
 /** So many calls at once, then so many in a second: Azure Resource Manager. */
 export const createBucket = ({ burst, perSecond }: BucketLimit, start: number): Meter => {
   let left = burst;
@@ -75,10 +80,12 @@ export const createBucket = ({ burst, perSecond }: BucketLimit, start: number): 
     at = now;
   };
   return {
+    keepsUnused: true,
     capacity: () => burst,
     when: (calls, now) => {
       refill(now);
-      return now + Math.max(0, ((calls - left) / perSecond) * 1000);
+      const missing = calls - left;
+      return missing <= rounding ? now : now + (missing / perSecond) * 1000;
     },
     take: (now) => {
       refill(now);
@@ -131,6 +138,7 @@ export const createWindow = ({ calls: assumed, milliseconds }: WindowLimit): Met
   };
 
   return {
+    keepsUnused: false,
     capacity: () => calls,
     when: (wanted, now) => {
       const [open, closes] = now < end ? [left, end] : [calls, now + milliseconds];

@@ -11,7 +11,7 @@ export type Lane = (typeof lanes)[number];
  * Azure Resource Manager's buckets for one identity in one subscription, as its page on throttling gives them, and what the provider of the
  * alert rules takes in a minute: it says so in headers, and recordings show 30.
  */
-const limits: Readonly<Record<Lane, LaneOf['limit']>> = {
+export const limits: Readonly<Record<Lane, LaneOf['limit']>> = {
   reads: { kind: 'bucket', burst: 250, perSecond: 25 },
   writes: { kind: 'bucket', burst: 200, perSecond: 10 },
   deletes: { kind: 'bucket', burst: 200, perSecond: 10 },

@@ -45,8 +45,10 @@ export interface Pacer {
   readonly size: () => { readonly lanes: number; readonly turns: number };
 }
 
-/** A turn that nobody takes is given away after this time. */
-const unusedMilliseconds = 60_000;
+/** For so long nobody else gets what a turn is kept for: its run reads before it writes, and waits for a worker. */
+const keptMilliseconds = 30_000;
+/** Who comes later still comes before all who came after it; for so long. */
+const placeMilliseconds = 10 * 60_000;
 /** Told times are looked at anew after this time: what was believed of a limit may have been wrong. */
 const longestWait = 10 * 60_000;
 /** A 429 that names no time: this long, doubling. */
@@ -55,9 +57,7 @@ const unnamedWait = { first: 30_000, longest: 5 * 60_000 };
 const leastWait = 1000;
 /** No answer closes a lane for longer: Azure's own limits start anew within the hour. */
 const longestBlock = 24 * 3_600_000;
-const sweepMilliseconds = 1000;
-/** The sum of many small parts of a token may fall short of a whole. */
-const rounding = 1e-3;
+const sweepMilliseconds = 10_000;
 
 /** The part of a burst that is kept for runs that are under way: they would lose what they have read, and read it again. */
 const keptForRuns = 0.2;
@@ -74,9 +74,11 @@ interface Lane {
   isCounted: boolean;
   blockedAt: number;
   blockedUntil: number;
+  /** How many runs have begun something here, and how many calls they have made. */
+  begun: number;
+  taken: number;
   /** How many times in a row Azure named no time. */
   unnamed: number;
-  sweptAt: number;
 }
 
 const createLane = ({ name, limit }: LaneOf, now: number): Lane => ({
@@ -89,38 +91,38 @@ const createLane = ({ name, limit }: LaneOf, now: number): Lane => ({
   isCounted: false,
   blockedAt: -Infinity,
   blockedUntil: -Infinity,
+  begun: 1,
+  taken: 1,
   unnamed: 0,
-  sweptAt: now,
 });
 
-const hasLapsed = (due: number, now: number): boolean => now >= due + unusedMilliseconds;
-
-const sweep = (lane: Lane, now: number): void => {
-  if (now < lane.sweptAt + sweepMilliseconds) return;
-  lane.sweptAt = now;
-  for (const [key, due] of lane.turns) if (hasLapsed(due, now)) lane.turns.delete(key);
+const dropForgotten = (lane: Lane, now: number): void => {
+  for (const [key, due] of lane.turns) if (now >= due + placeMilliseconds) lane.turns.delete(key);
 };
 
-/** How many turns come before this call's. */
-const ahead = (lane: Lane, key: string, now: number): number => {
-  sweep(lane, now);
-  if (!lane.turns.has(key)) return lane.turns.size;
-  let count = 0;
-  for (const other of lane.turns.keys()) {
+/** How many turns come before this call's; and for how many of them something must be left now. */
+const ahead = ({ turns, meter }: Lane, key: string, now: number): { readonly all: number; readonly kept: number } => {
+  let [all, kept] = [0, 0];
+  for (const [other, due] of turns) {
     if (other === key) break;
-    count += 1;
+    all += 1;
+    if ((meter.keepsUnused || due <= now) && now < due + keptMilliseconds) kept += 1;
   }
-  return count;
+  return { all, kept };
 };
 
 /** When a call may begin in a lane; not after `now`: at once. */
 const beginning = (lane: Lane, { key, run }: Call, now: number): number => {
-  const { meter, kept, runs, blockedUntil, isCounted } = lane;
+  const { meter, blockedUntil, isCounted } = lane;
   if (!isCounted) return blockedUntil;
+  const free = (calls: number): number => Math.max(blockedUntil, meter.when(calls, now));
+  if (run && lane.runs.has(run)) return free(1);
+  const before = ahead(lane, key, now);
   // A full lane is open to everybody: what isn't used of it is lost.
-  const needed = run && runs.has(run) ? 1 : Math.min(ahead(lane, key, now) + 1 + kept, meter.capacity());
-  const free = meter.when(needed, now);
-  return Math.max(blockedUntil, free <= now + rounding ? now : free);
+  const atOnce = free(Math.min(before.kept + 1 + lane.kept, meter.capacity()));
+  if (atOnce <= now) return atOnce;
+  // Each of those before makes more than one call.
+  return free(before.all * (lane.taken / lane.begun) + 1 + lane.kept);
 };
 
 const block = (lane: Lane, begunAt: number, wait: number | undefined, now: number): void => {
@@ -148,10 +150,10 @@ export const createPacer = (): Pacer => {
   };
 
   const forgetIdle = (now: number): void => {
-    if (now < sweptAt + unusedMilliseconds) return;
+    if (now < sweptAt + sweepMilliseconds) return;
     sweptAt = now;
     for (const [name, lane] of lanes) {
-      sweep(lane, now);
+      dropForgotten(lane, now);
       if (isIdle(lane, now)) lanes.delete(name);
     }
   };
@@ -160,6 +162,8 @@ export const createPacer = (): Pacer => {
     const taken = new Map<Lane, Taken>();
     for (const lane of mine) {
       lane.turns.delete(key);
+      lane.taken += 1;
+      if (!run || !lane.runs.has(run)) lane.begun += 1;
       if (run) lane.runs.add(run);
       lane.underWay += 1;
       taken.set(lane, lane.meter.take(begunAt));
