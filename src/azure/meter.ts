@@ -4,6 +4,8 @@ export interface Meter {
   readonly capacity: () => number;
   /** When so many calls may begin at once, if none begins before. */
   readonly when: (calls: number, now: number) => number;
+  /** When a call may begin that belongs to something begun. What others have used doesn't count: it would never come to its end. */
+  readonly whenBegun: (now: number) => number;
   /** Whether what isn't used now is there later. */
   readonly keepsUnused: boolean;
   readonly take: (now: number) => Taken;
@@ -53,7 +55,7 @@ const correction = (now: Belief, taken: Taken, { remaining, isOwn }: Told, under
   const believedThen = Math.floor(taken.left) + now.corrected - taken.corrected;
   // Azure may have counted calls that we sent later.
   const less = believedThen - sentSince - remaining;
-  if (less > 0) return -Math.min(less, now.left);
+  if (less > 0) return -Math.min(less, Math.max(0, now.left));
   // And it may not yet have counted any of those that have no answer.
   const more = remaining - sentSince - underWay - now.left;
   return isOwn && more > 0 ? more : 0;
@@ -71,37 +73,48 @@ const rounding = 1e-6;
 /** So many calls at once, then so many in a second: Azure Resource Manager. */
 export const createBucket = ({ burst, perSecond }: BucketLimit, start: number): Meter => {
   let left = burst;
+  /** By our own calls alone. */
+  let ours = burst;
   let at = start;
   let corrected = 0;
   let sequence = 0;
   const refill = (now: number): void => {
+    const more = ((now - at) / 1000) * perSecond;
     // Azure may have said that there is more than a burst.
-    left = Math.max(left, Math.min(burst, left + ((now - at) / 1000) * perSecond));
+    left = Math.max(left, Math.min(burst, left + more));
+    ours = Math.max(ours, Math.min(burst, ours + more));
     at = now;
   };
+  const whenThere = (missing: number, now: number): number => (missing <= rounding ? now : now + (missing / perSecond) * 1000);
   return {
     keepsUnused: true,
     capacity: () => burst,
     when: (calls, now) => {
       refill(now);
-      const missing = calls - left;
-      return missing <= rounding ? now : now + (missing / perSecond) * 1000;
+      return whenThere(calls - left, now);
+    },
+    whenBegun: (now) => {
+      refill(now);
+      return whenThere(1 - ours, now);
     },
     take: (now) => {
       refill(now);
       left -= 1;
+      ours -= 1;
       sequence += 1;
       return { left, corrected, sequence, window: 0 };
     },
     heard: (taken, told, underWay, now) => {
       refill(now);
-      const by = correction({ left: Math.max(0, left), corrected, sequence }, taken, told, underWay);
+      const by = correction({ left, corrected, sequence }, taken, told, underWay);
       left += by;
       corrected += by;
+      ours = Math.max(ours, left);
     },
     refused: (now) => {
       refill(now);
       left = Math.min(left, 0);
+      ours = Math.min(ours, 0);
     },
     isFull: (now) => {
       refill(now);
@@ -124,14 +137,14 @@ export const createWindow = ({ calls: assumed, milliseconds }: WindowLimit): Met
   let isEndTold = false;
   let left = 0;
   let window = 0;
-  /** The sequence of the window's first call. */
-  let first = 0;
+  /** The most that an answer of this window has said is left: after its first call, so that is how many it holds but one. */
+  let most = 0;
   let corrected = 0;
   let sequence = 0;
 
-  /** What is left after the first call of a window says how many it holds. */
   const learn = (remaining: number): void => {
-    const more = Math.max(1, remaining + 1) - calls;
+    most = Math.max(most, remaining);
+    const more = most + 1 - calls;
     calls += more;
     left = Math.max(0, left + more);
     corrected += more;
@@ -144,6 +157,7 @@ export const createWindow = ({ calls: assumed, milliseconds }: WindowLimit): Met
       const [open, closes] = now < end ? [left, end] : [calls, now + milliseconds];
       return wanted <= open ? now : closes + (Math.ceil((wanted - open) / calls) - 1) * milliseconds;
     },
+    whenBegun: (now) => (now >= end || left >= 1 ? now : end),
     take: (now) => {
       sequence += 1;
       if (now >= end) {
@@ -151,7 +165,7 @@ export const createWindow = ({ calls: assumed, milliseconds }: WindowLimit): Met
         isEndTold = false;
         left = calls;
         window += 1;
-        first = sequence;
+        most = 0;
       }
       left -= 1;
       return { left, corrected, sequence, window };
@@ -165,7 +179,7 @@ export const createWindow = ({ calls: assumed, milliseconds }: WindowLimit): Met
         isEndTold = true;
         // Of a window that had begun before our first call we don't know what others had used of it.
         const isNew = told.resetsIn > 0.9 * milliseconds;
-        if (isNew && taken.sequence === first && told.remaining !== undefined) learn(told.remaining);
+        if (isNew && told.remaining !== undefined) learn(told.remaining);
       }
       const by = correction({ left, corrected, sequence }, taken, told, underWay);
       left += by;

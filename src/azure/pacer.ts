@@ -116,7 +116,7 @@ const beginning = (lane: Lane, { key, run }: Call, now: number): number => {
   const { meter, blockedUntil, isCounted } = lane;
   if (!isCounted) return blockedUntil;
   const free = (calls: number): number => Math.max(blockedUntil, meter.when(calls, now));
-  if (run && lane.runs.has(run)) return free(1);
+  if (run && lane.runs.has(run)) return Math.max(blockedUntil, meter.whenBegun(now));
   const before = ahead(lane, key, now);
   // A full lane is open to everybody: what isn't used of it is lost.
   const atOnce = free(Math.min(before.kept + 1 + lane.kept, meter.capacity()));
