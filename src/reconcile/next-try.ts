@@ -17,7 +17,7 @@ const toldJitter = 0.1;
  * @param times how often it failed so in a row, this time included
  * @param lasted for how long, in milliseconds
  */
-export const nextTry = (retry: Retry, times: number, lasted: number, random: number): Requeue => {
+export const nextTry = (retry: Retry, times: number, lasted: number, random: number): Exclude<Requeue, { readonly kind: 'done' }> => {
   switch (retry.kind) {
     case 'after':
       return { kind: 'after', milliseconds: retry.seconds * 1000 * (1 + toldJitter * random) };

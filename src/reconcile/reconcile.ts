@@ -108,9 +108,9 @@ const visit = async (run: Run): Promise<Requeue> => {
  * A run that nobody asked for, over an object that stood, looks by the shared lists. Any other has something to do, and asks for what is
  * there now; so does one that a person must mend, which comes at times of its own.
  */
-const lookForDrift = ({ object, hasStood, key, deps }: Run): Look | undefined =>
+const lookForDrift = ({ object, hasStood, deps }: Run): Look | undefined =>
   hasStood && !isAskedFor(object) && !conditionOf(object.status?.conditions, 'Stalled')
-    ? deps.survey.look(object.spec, key, Math.min(listAgeMilliseconds, intervalOf(object, deps) / 2))
+    ? deps.survey.look(object.spec, Math.min(listAgeMilliseconds, intervalOf(object, deps) / 2))
     : undefined;
 
 /** The lists are being read: nobody waits for them in a run. */

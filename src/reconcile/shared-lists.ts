@@ -2,6 +2,7 @@ import { listScopeId, type Listing, type ListScope } from '../azure/listing.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { comparableId, type Place } from '../core/resource-id.ts';
 import { backOffMilliseconds } from '../runtime/back-off.ts';
+import { nextTry } from './next-try.ts';
 
 /**
  * Lists of one kind of resource, each shared by all objects that look for drift at about the same time: what a pass reads grows with
@@ -12,10 +13,9 @@ export interface SharedLists<Item> {
   /**
    * Sees to a list for a place that is not older than `maxAgeMilliseconds`. Returns undefined when there is nothing to wait for, else what
    * to wait for: it never rejects, and the one who waits asks again.
-   * @param key who asks: how many they are decides whether a long list pays
    * @throws ReconcileError when Azure could not be asked a moment ago: with the time when it will be asked again
    */
-  prepare(place: Place, key: string, maxAgeMilliseconds: number): Promise<void> | undefined;
+  prepare(place: Place, maxAgeMilliseconds: number): Promise<void> | undefined;
   /** What a list that is fresh enough shows of one thing. Undefined means nothing: it may be there all the same. */
   find(place: Place, id: string, maxAgeMilliseconds: number): Item | undefined;
   /** Whether a place is looked at by lists, as far as is known. */
@@ -42,19 +42,24 @@ interface Shelf<Item> {
   /** What was written while the list was being read. */
   readonly written: Set<string>;
   underWay: Promise<void> | undefined;
-  /** Who asked since the last list was begun. */
-  users: Set<string>;
+  /** What lists have cost and saved since `countedSince`: whether they pay. */
+  pages: number;
+  uses: number;
+  countedSince: number;
   /** No list before this time: it may not be read, or it doesn't pay. */
   without: { readonly until: number; readonly why: 'refused' | 'dear' } | undefined;
   failed: { readonly until: number; readonly error: ReconcileError } | undefined;
   failures: number;
+  failedSince: number | undefined;
 }
 
 /** A list of forty pages takes some ten seconds. */
 const listMilliseconds = 120_000;
+/** Over this time it is counted what lists cost and save: many objects have the same interval, and some a shorter one. */
+const countedMilliseconds = 3_600_000;
 /** A list that may not be read, or doesn't pay, is tried again after this time. */
 const withoutMilliseconds = 6 * 3_600_000;
-const backOff = { baseMilliseconds: 1000, capMilliseconds: 180_000, jitter: 0.25 };
+const backOff = { baseMilliseconds: 1000, jitter: 0.25 };
 
 /** The failures of which every call would suffer. Any other is about this list, and what it would have shown can be asked for one by one. */
 const outages: readonly ReconcileError['reason'][] = [
@@ -84,10 +89,13 @@ export const createSharedLists = <Item>(options: SharedListsOptions<Item>): Shar
       takenAt: -Infinity,
       written: new Set(),
       underWay: undefined,
-      users: new Set(),
+      pages: 0,
+      uses: 0,
+      countedSince: now(),
       without: undefined,
       failed: undefined,
       failures: 0,
+      failedSince: undefined,
     };
     shelves.set(key, empty);
     return empty;
@@ -120,13 +128,17 @@ export const createSharedLists = <Item>(options: SharedListsOptions<Item>): Shar
       return;
     }
     shelf.failures += 1;
-    const wait = error.retry.kind === 'after' ? error.retry.seconds * 1000 : backOffMilliseconds(backOff, shelf.failures, random());
+    shelf.failedSince ??= now();
+    const next = nextTry(error.retry, shelf.failures, now() - shelf.failedSince, random());
+    const wait =
+      next.kind === 'after'
+        ? next.milliseconds
+        : backOffMilliseconds({ ...backOff, capMilliseconds: next.capMilliseconds }, shelf.failures, random());
     shelf.failed = { until: now() + wait, error };
   };
 
   const take = async (shelf: Shelf<Item>, scope: ListScope): Promise<void> => {
     const begun = now();
-    shelf.users = new Set();
     shelf.written.clear();
     try {
       const { items, pages } = await options.list(scope, AbortSignal.timeout(listMilliseconds));
@@ -135,9 +147,9 @@ export const createSharedLists = <Item>(options: SharedListsOptions<Item>): Shar
       shelf.failed = undefined;
       shelf.without = undefined;
       shelf.failures = 0;
+      shelf.failedSince = undefined;
       for (const id of shelf.written) shelf.items.delete(id);
-      // The list is longer than what all who waited for it would have read.
-      if (pages > Math.max(1, shelf.users.size * options.readsSpared)) shelf.without = { until: now() + withoutMilliseconds, why: 'dear' };
+      shelf.pages += pages;
     } catch (thrown) {
       fail(shelf, scope, thrown);
     } finally {
@@ -145,24 +157,40 @@ export const createSharedLists = <Item>(options: SharedListsOptions<Item>): Shar
     }
   };
 
+  /** From time to time: whether the lists have cost more than they have saved. */
+  const isDear = (shelf: Shelf<Item>): boolean => {
+    if (now() - shelf.countedSince < countedMilliseconds) return false;
+    const dear = shelf.pages > shelf.uses * options.readsSpared;
+    if (dear) shelf.without = { until: now() + withoutMilliseconds, why: 'dear' };
+    shelf.pages = 0;
+    shelf.uses = 0;
+    shelf.countedSince = now();
+    return dear;
+  };
+
   const isFresh = (shelf: Shelf<Item>, maxAgeMilliseconds: number): boolean => now() - shelf.takenAt <= maxAgeMilliseconds;
 
   return {
-    prepare: (place, key, maxAgeMilliseconds) => {
+    prepare: (place, maxAgeMilliseconds) => {
       const serving = servingList(place);
       if (!serving) return undefined;
       const { scope, shelf } = serving;
       if (isFresh(shelf, maxAgeMilliseconds)) {
-        shelf.users.add(key);
+        shelf.uses += 1;
         return undefined;
       }
       const wait = (shelf.failed?.until ?? 0) - now();
       if (shelf.failed && wait > 0) {
-        const { reason, message, stalls, cause } = shelf.failed.error;
-        throw new ReconcileError(reason, message, { stalls, cause, retry: { kind: 'after', seconds: wait / 1000 } });
+        const { reason, message, stalls, later, cause } = shelf.failed.error;
+        throw new ReconcileError(reason, message, {
+          stalls,
+          cause,
+          ...(later === undefined ? {} : { later }),
+          retry: { kind: 'after', seconds: wait / 1000 },
+        });
       }
+      if (!shelf.underWay && isDear(shelf)) return undefined;
       shelf.underWay ??= take(shelf, scope);
-      shelf.users.add(key);
       return shelf.underWay;
     },
     find: (place, id, maxAgeMilliseconds) => {

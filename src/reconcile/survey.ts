@@ -26,7 +26,7 @@ export type Look =
 /** Looks for drift by lists that all objects of a subscription share. */
 export interface Survey {
   /** @param maxAgeMilliseconds how old a list may be */
-  look(spec: MaintenanceNotificationSpec, key: string, maxAgeMilliseconds: number): Look;
+  look(spec: MaintenanceNotificationSpec, maxAgeMilliseconds: number): Look;
   /** Whether the object's rule is looked for in lists: then its visits fall together with those of the others. */
   isShared(spec: MaintenanceNotificationSpec): boolean;
   /** A thing was written or deleted: what older lists say of it no longer counts. */
@@ -85,11 +85,11 @@ export const createSurvey = (
   const lists: Lists = { ActionGroup: groups, AlertRule: rules, RoleAssignment: assignments };
 
   return {
-    look: (spec, key, maxAgeMilliseconds) => {
+    look: (spec, maxAgeMilliseconds) => {
       const waits: Promise<void>[] = [];
       for (const { of, place } of wantsOf(spec)) {
         try {
-          const wait = lists[of].prepare(place, key, maxAgeMilliseconds);
+          const wait = lists[of].prepare(place, maxAgeMilliseconds);
           if (wait) waits.push(wait);
         } catch (thrown) {
           if (!(thrown instanceof ReconcileError)) throw thrown;

@@ -131,6 +131,25 @@ describe('a subscription that may not be listed', () => {
   });
 });
 
+describe('lists that are longer than what they save', () => {
+  it('are given up after an hour, and everything is looked at one by one', async () => {
+    bench = await startBench({ pageSize: 1 });
+    for (let index = 0; index < 30; index += 1)
+      bench.emulator.world.addRoleAssignment({
+        scope: shop,
+        roleDefinitionId: 'acdd72a7-3385-48ef-bd42-f606fba81ae7',
+        principalId: `00000000-0000-4000-8000-0000000000${10 + index}`,
+      });
+    await stand(1);
+    for (let passes = 0; passes < 7; passes += 1) await pass(1);
+    bench.forget();
+    await pass(1);
+    expect(reads().filter((line) => line.includes('roleAssignments'))).toEqual(['GET roleAssignments 200', 'GET roleAssignments 200']);
+    // One rule, one group: their lists pay.
+    expect(reads().filter((line) => line.startsWith('LIST'))).toHaveLength(2);
+  });
+});
+
 /** An operator that owns the resource group and reads no more of the subscription. */
 const groupOwner = (): ReturnType<typeof benchWorld> => {
   const world = worldWithout();

@@ -120,7 +120,7 @@ export const createMemoryApiServer = (): MemoryApiServer => {
     writes,
     onWrite: undefined,
     get: (key) => structuredClone(objects.get(key)),
-    list: () => structuredClone([...objects.values()]),
+    list: () => [...objects.values()],
     apply: (spec, name = 'prod', namespace = 'platform') => {
       const before = objects.get(`${namespace}/${name}`);
       if (!before) return store(notification({ metadata: { name, namespace, uid: randomUUID() }, spec, status: { observedGeneration: -1 } }));
