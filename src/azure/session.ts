@@ -8,9 +8,10 @@ import { WriteRefusedError } from '../runtime/write-gate.ts';
 import { explain, readAzureError } from './failure.ts';
 import { pace, type Lane } from './pace-policy.ts';
 import { createPacer } from './pacer.ts';
+import type { Credential } from './sign-in.ts';
 
 export interface SessionOptions {
-  readonly credential: TokenCredential;
+  readonly credential: TokenCredential & Partial<Credential>;
   /** `https://management.azure.com`, without a slash at the end. */
   readonly endpoint: string;
   /** What tokens are asked for: `<audience>/.default`. */
@@ -137,6 +138,7 @@ export const createSession = (options: SessionOptions): Session => {
         if (signal.aborted) throw thrown;
         const error = readAzureError(thrown);
         report(error.status === undefined ? error.code || 'unreachable' : String(error.status));
+        if (error.status === 401) credential.refused?.();
         throw explain(error, doing, thrown);
       }
     },

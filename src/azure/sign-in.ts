@@ -51,6 +51,15 @@ const renewMilliseconds = 5 * 60_000;
 /** What Entra is given to breathe when it says 429 without a time. MSAL itself refuses to ask for about as long. */
 const throttledSeconds = 60;
 
+/** A token younger than this is asked for anew by nobody: a thousand refused calls are one question to Entra. */
+const youngMilliseconds = 60_000;
+
+/** A credential that hears what Azure thinks of its tokens. */
+export interface Credential extends TokenCredential {
+  /** Azure refused the last token: the next call asks for a new one. */
+  readonly refused: () => void;
+}
+
 /**
  * A credential that trades the pod's projected ServiceAccount token for an Azure token. Unlike the SDK's own
  * WorkloadIdentityCredential it reads the token file at each request (that one keeps it for five minutes, and a rotated
@@ -58,7 +67,7 @@ const throttledSeconds = 60;
  * after a failure (MSAL answers from memory for a minute after one 503). Only a 429 it remembers, with its Retry-After. A token is kept,
  * and renewed five minutes before its end.
  */
-export const createCredential = (options: SignInOptions): TokenCredential => {
+export const createCredential = (options: SignInOptions): Credential => {
   const fresh = (): Attempt => {
     const attempt: Attempt = {
       retryAfterSeconds: undefined,
@@ -93,19 +102,23 @@ export const createCredential = (options: SignInOptions): TokenCredential => {
   let attempt = fresh();
   let throttled: { readonly until: number; readonly error: (seconds: number) => ReconcileError } | undefined;
   const tokens = new Map<string, AccessToken>();
+  let renewedAt = 0;
+  let isRefused = false;
   const underWay = new Map<string, Promise<AccessToken>>();
 
   const ask = async (key: string, scopes: string | string[], request: GetTokenOptions): Promise<AccessToken> => {
     const secondsLeft = throttled ? (throttled.until - performance.now()) / 1000 : 0;
     if (throttled && secondsLeft > 0) throw throttled.error(secondsLeft);
     const deadline = AbortSignal.timeout(timeoutMilliseconds);
-    const { credential } = attempt;
+    const asking = attempt;
     try {
-      const token = await abortable(credential.getToken(scopes, { ...request, abortSignal: deadline }), deadline);
+      const token = await abortable(asking.credential.getToken(scopes, { ...request, abortSignal: deadline }), deadline);
       tokens.set(key, token);
+      renewedAt = performance.now();
+      isRefused = false;
       return token;
     } catch (thrown) {
-      const { retryAfterSeconds } = attempt;
+      const { retryAfterSeconds } = asking;
       attempt = fresh();
       const explained = await explainSignIn(thrown, options);
       if (retryAfterSeconds === undefined) throw explained;
@@ -135,7 +148,8 @@ export const createCredential = (options: SignInOptions): TokenCredential => {
   const getToken = (scopes: string | string[], request: GetTokenOptions): Promise<AccessToken> => {
     const key = `${[scopes].flat().join(' ')} ${request.tenantId ?? ''}`;
     const last = tokens.get(key);
-    if (last && request.claims === undefined && last.expiresOnTimestamp - renewMilliseconds > Date.now()) return Promise.resolve(last);
+    if (last && !isRefused && request.claims === undefined && last.expiresOnTimestamp - renewMilliseconds > Date.now())
+      return Promise.resolve(last);
     // One answer serves all who ask at the same time; who leaves early leaves the others their answer.
     // A challenge is another question: the token that the others wait for may be the one it refuses.
     const question = `${key} ${request.claims ?? ''}`;
@@ -147,6 +161,12 @@ export const createCredential = (options: SignInOptions): TokenCredential => {
   return {
     // Given out as good for this moment only: the SDKs would otherwise renew it by themselves two minutes before its end, every three
     // seconds, in a promise that nobody awaits, and an Entra that is away at that time would end the process.
+    refused: () => {
+      if (isRefused || performance.now() - renewedAt < youngMilliseconds) return;
+      isRefused = true;
+      // MSAL would answer with the refused one from its own memory.
+      attempt = fresh();
+    },
     getToken: async (scopes, request = {}) => ({ token: (await getToken(scopes, request)).token, expiresOnTimestamp: Date.now() }),
   };
 };

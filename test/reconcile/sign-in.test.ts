@@ -5,7 +5,7 @@ import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createServerCertificate } from '../../emulator/certificates.ts';
 import { startEmulator, type Emulator, type EmulatorOptions } from '../../emulator/emulator.ts';
 import { createClusters } from '../../src/azure/clusters.ts';
@@ -31,6 +31,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sign-in-'));
 });
 afterEach(async () => {
+  vi.restoreAllMocks();
   await emulator.stop();
   await issuer[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
@@ -122,6 +123,31 @@ describe('the sign-in', () => {
     await failure(credential);
     await writeToken();
     expect(await credential.getToken(scope)).toMatchObject({ token: expect.any(String) as string });
+  });
+
+  it('asks for a new token when Azure refuses the last one, but not for each of a thousand refused calls', async () => {
+    await start();
+    await writeToken();
+    const session = createSession({
+      credential: createCredential(options()),
+      endpoint: emulator.url,
+      audience: 'https://management.azure.com',
+      userAgent: 'test',
+    });
+    const read = () => createClusters(session).observe(clusterId, new AbortController().signal);
+    const now = performance.now.bind(performance);
+    let passed = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + passed);
+    await read();
+    emulator.faults.add({ match: { kind: 'arm' }, times: 3, effect: { kind: 'error', name: 'InvalidAuthenticationToken' } });
+    await expect(read()).rejects.toMatchObject({ reason: 'AuthenticationFailed' });
+    await expect(read()).rejects.toMatchObject({ reason: 'AuthenticationFailed' });
+    expect(tokenCalls()).toBe(1);
+    passed = 61_000;
+    await expect(read()).rejects.toMatchObject({ reason: 'AuthenticationFailed' });
+    await read();
+    await read();
+    expect(tokenCalls()).toBe(2);
   });
 
   it('tries again at once after a failure, instead of answering from memory', async () => {
