@@ -21,6 +21,7 @@ const ofService = (type: string | undefined): Record<string, string> => {
 export const headersOf = ({ type, at }: Exchange): Record<string, string> => {
   const correlationId = randomUUID();
   return {
+    date: at.toUTCString(),
     'cache-control': 'no-cache',
     pragma: 'no-cache',
     expires: '-1',

@@ -1,8 +1,8 @@
 import { ArmError } from './errors.ts';
 import { withSevenDigits } from './time.ts';
 
-/** Whether rate limits are only shown in headers, or also refused by (429). */
-export type Throttling = 'counted' | 'enforced';
+/** Whether there are rate limits: none (headers always show what the first call sees), only shown in headers, or also refused by (429). */
+export type Throttling = 'off' | 'counted' | 'enforced';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -69,7 +69,7 @@ export const createRateLimits = (clock: () => Date, throttling: () => Throttling
 
   /** What a bucket holds now, fractions included. */
   const filled = (name: string, { capacity, refillPerSecond }: Limit): number => {
-    const bucket = buckets.get(name);
+    const bucket = throttling() === 'off' ? undefined : buckets.get(name);
     if (bucket === undefined) return capacity;
     const seconds = Math.max(0, clock().getTime() - bucket.at) / 1000;
     return Math.min(capacity, bucket.left + seconds * refillPerSecond);
@@ -77,7 +77,8 @@ export const createRateLimits = (clock: () => Date, throttling: () => Throttling
   const take = (name: string, limit: Limit): void => {
     buckets.set(name, { left: Math.max(0, filled(name, limit) - 1), at: clock().getTime() });
   };
-  const shown = (name: string, limit: Limit): string => String(Math.floor(filled(name, limit)));
+  const shown = (name: string, limit: Limit): string =>
+    String(throttling() === 'off' ? limit.capacity - 1 : Math.floor(filled(name, limit)));
   /** Milliseconds until there is a whole token; 0 when there is one. */
   const waitFor = (name: string, limit: Limit): number => (Math.max(0, 1 - filled(name, limit)) / limit.refillPerSecond) * 1000;
 
@@ -109,7 +110,7 @@ export const createRateLimits = (clock: () => Date, throttling: () => Throttling
 
   const countRuleWrite = (subscriptionId: string): Headers => {
     const now = clock().getTime();
-    const open = windows.get(subscriptionId);
+    const open = throttling() === 'off' ? undefined : windows.get(subscriptionId);
     const current = open !== undefined && now < open.end ? open : { end: now + ruleWrites.windowMilliseconds, left: ruleWrites.limit };
     const headers = (): Headers => ({
       'x-rate-limit-limit': '1m',

@@ -74,12 +74,21 @@ describe('what is refused', () => {
 
   it.each<[string, 'countAtGateway' | 'countAtProvider', Parameters<typeof request>[0]]>([
     ['anything when limits are only counted', 'countAtGateway', {}],
+    ['anything when limits are off', 'countAtGateway', {}],
     ['reads of rules by their service', 'countAtProvider', { type: rules }],
     ['deletes of rules by their service', 'countAtProvider', { method: 'DELETE', type: rules }],
     ['role assignments by their service', 'countAtProvider', { method: 'PUT', type: 'Microsoft.Authorization/roleAssignments' }],
   ])('not: %s', (name, count, change) => {
-    const { untilRefused } = limitsOf(name.includes('only counted') ? 'counted' : 'enforced');
+    const { untilRefused } = limitsOf(name.includes('only counted') ? 'counted' : name.includes('off') ? 'off' : 'enforced');
     expect(untilRefused(count, change).passed).toBe(Infinity);
+  });
+
+  it('nothing when limits are off, and the headers never change', () => {
+    const { limits } = limitsOf('off');
+    const put = { method: 'PUT', subscriptionId, principalId: objectId, type: rules };
+    const first = { ...limits.countAtGateway(put), ...limits.countAtProvider(put) };
+    for (let index = 0; index < 40; index += 1) expect({ ...limits.countAtGateway(put), ...limits.countAtProvider(put) }).toEqual(first);
+    expect(first).toMatchObject({ 'x-ms-ratelimit-remaining-subscription-writes': '199', 'x-rate-limit-remaining': '29' });
   });
 
   it('one caller, kind or subscription alone', () => {
@@ -192,7 +201,7 @@ describe('over HTTPS', () => {
 
   it('can be switched on and off while it runs', async () => {
     const clock = stoppedClock();
-    await using azure = await startAzure({ clock: clock.now, world: smallWorld() });
+    await using azure = await startAzure({ throttling: 'counted', clock: clock.now, world: smallWorld() });
     const write = async () => (await azure.send('PUT', alertRulePath('a'), { body: alertRule() })).status;
     for (let count = 0; count < 31; count += 1) expect(await write()).toBeLessThan(300);
     azure.emulator.settings.set({ throttling: 'enforced' });
