@@ -53,7 +53,7 @@ const strangersIn = ({ criteria, overrideQueryTimeRange, actions }: ScheduledQue
     overrideQueryTimeRange,
     metricMeasureColumn: first?.metricMeasureColumn,
     resourceIdColumn: first?.resourceIdColumn,
-    criterionType: first?.criterionType === 'StaticThresholdCriterion' ? undefined : first?.criterionType,
+    criterionType: first?.criterionType?.toLowerCase() === 'staticthresholdcriterion' ? undefined : first?.criterionType,
     ...Object.fromEntries(further.map(([name, value]) => [`actionProperties.${name}`, value])),
   };
   return Object.fromEntries(Object.entries(found).flatMap(([field, value]) => (value ? [[field, value]] : [])));
