@@ -65,7 +65,7 @@ export const startServer = async (
     { key: certificate.key, cert: certificate.certificate, keepAliveTimeout: keepAliveMilliseconds },
     (request, response) => {
       respond(request, response).catch((error: unknown) => {
-        if (response.headersSent || request.destroyed) return response.destroy();
+        if (response.headersSent || response.destroyed) return response.destroy();
         const message = `The emulator failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
         return send(response, { status: 500, body: { error: { code: 'EmulatorBug', message } } });
       });

@@ -20,6 +20,7 @@ import {
   tenantId,
   versions,
 } from './fixtures.ts';
+import { trust } from './trust.ts';
 
 const clusterPath = `${clusterId}?api-version=${versions.clusters}`;
 const rulesPath = `${subscription}/providers/Microsoft.Insights/scheduledQueryRules?api-version=${versions.alertRules}`;
@@ -354,5 +355,24 @@ describe('faults over HTTP', () => {
     expect(moved.body).toEqual({ now: '2026-11-01T12:01:00.123Z' });
     expect(azure.emulator.clock.now().toISOString()).toBe(moved.body.now);
     expect((await azure.send('POST', '/_emulator/clock', admin)).status).toBe(400);
+  });
+});
+
+describe('a mistake of the emulator itself', () => {
+  it('is told to the client, so that nobody takes it for a fault of the network', async () => {
+    const emulator = await startEmulator({
+      world: smallWorld(),
+      onArrival: () => {
+        throw new Error('a mistake');
+      },
+    });
+    trust(emulator.ca);
+    try {
+      const answer = await fetch(`${emulator.url}${clusterPath}`, { headers: { authorization: 'Bearer x' } });
+      expect(answer.status).toBe(500);
+      expect(await answer.text()).toContain('The emulator failed: Error: a mistake');
+    } finally {
+      await emulator.stop();
+    }
   });
 });
