@@ -109,7 +109,7 @@ const locked: Sentence = ({ text, quote }) => {
   const [, subscription, group] = /^\/subscriptions\/([^/]+)(?:\/resourceGroups\/([^/]+))?/i.exec(scopes?.[0] ?? '') ?? [];
   if (!scopes || !subscription) return `A lock is in the way: remove it, or ask its owner. Azure says: ${quote}`;
   const where = `--subscription ${subscription}${group ? ` --resource-group ${word(group)}` : ''}`;
-  return `A lock is in the way, at ${scopes.join(' and ')}: remove it, or ask its owner. To find it: az lock list ${where} --query [].id; to remove it: az lock delete --ids <id>`;
+  return `A lock is in the way, at ${scopes.join(' and ')}: remove it, or ask its owner. To find it: az lock list ${where} --query "[].id"; to remove it: az lock delete --ids <id>`;
 };
 
 const notRegistered: Sentence = ({ text, subscriptionId, quote }) => {

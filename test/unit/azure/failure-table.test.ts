@@ -283,7 +283,7 @@ describe('the sentence for the person who must act', () => {
     [`${subscription},${shop}`, `${subscription} and ${shop}`, `--subscription aaaaaaaa-4444-4444-8444-444444444444`],
   ])('names the locked scopes %s and how to find and remove the lock', (scopes, named, where) => {
     expect(sentenceOf(thrown(409, 'ScopeLocked', lockedAt(scopes)))).toBe(
-      `A lock is in the way, at ${named}: remove it, or ask its owner. To find it: az lock list ${where} --query [].id; to remove it: az lock delete --ids <id>`,
+      `A lock is in the way, at ${named}: remove it, or ask its owner. To find it: az lock list ${where} --query "[].id"; to remove it: az lock delete --ids <id>`,
     );
   });
 
