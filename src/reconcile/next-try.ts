@@ -9,8 +9,11 @@ const slowCapMilliseconds = 180_000;
 /** A wait that Azure asks for without saying how long: the first, and the longest. */
 const unnamedMilliseconds = 30_000;
 const unnamedCapMilliseconds = 300_000;
-/** Of a wait that Azure asks for. It only adds: such a wait is never undercut. */
-const toldJitter = 0.1;
+/** What is added to a wait that is told: never less, so that it isn't undercut, and never much, so that no turn is missed. */
+const told = (milliseconds: number, random: number): Exclude<Requeue, { readonly kind: 'done' }> => ({
+  kind: 'after',
+  milliseconds: milliseconds + Math.min(milliseconds / 10, 1000) * random,
+});
 
 /**
  * When to try again after a failure, as long as nobody has to act for it.
@@ -20,11 +23,9 @@ const toldJitter = 0.1;
 export const nextTry = (retry: Retry, times: number, lasted: number, random: number): Exclude<Requeue, { readonly kind: 'done' }> => {
   switch (retry.kind) {
     case 'after':
-      return { kind: 'after', milliseconds: retry.seconds * 1000 * (1 + toldJitter * random) };
-    case 'afterAWhile': {
-      const milliseconds = Math.min(unnamedCapMilliseconds, unnamedMilliseconds * 2 ** (times - 1));
-      return { kind: 'after', milliseconds: milliseconds * (1 + toldJitter * random) };
-    }
+      return told(retry.seconds * 1000, random);
+    case 'afterAWhile':
+      return told(Math.min(unnamedCapMilliseconds, unnamedMilliseconds * 2 ** (times - 1)), random);
     case 'fast':
       return { kind: 'backOff', capMilliseconds: lasted < spreadingMilliseconds ? fastCapMilliseconds : slowCapMilliseconds };
     case 'slow':

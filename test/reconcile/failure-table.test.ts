@@ -43,8 +43,9 @@ const after = (seconds: number): Requeue => ({ kind: 'after', milliseconds: seco
 const backOff = (seconds: number): Requeue => ({ kind: 'backOff', capMilliseconds: seconds * 1000 });
 const interval = after(600);
 /** With the jitter of the bench, which lies in the middle. */
-const told = (seconds: number) => tries(after(seconds * 1.05), after(seconds * 1.05), after(seconds * 1.05));
-const untold = tries(after(31.5), after(63), after(126));
+const late = (seconds: number): Requeue => after(seconds + Math.min(seconds / 10, 1) * 0.5);
+const told = (seconds: number) => tries(late(seconds), late(seconds), late(seconds));
+const untold = tries(late(30), late(60), late(120));
 const classes = {
   fast: tries(backOff(30), backOff(30), backOff(180)),
   slow: tries(backOff(180), backOff(180), backOff(180)),
