@@ -73,7 +73,7 @@ const roleFor = (action: string): string => roles.find(([pattern]) => pattern.te
 
 /** Where to grant it: a thing of ours may not exist yet, so the group or scope that it is in. */
 const grantScope = (scope: string): string =>
-  scope.replace(/\/providers\/Microsoft\.(?:Insights|Authorization)\/[^/]+\/[^/]+$/i, '').replace(/\/maintenanceConfigurations.*$/i, '');
+  scope.replace(/\/providers\/Microsoft\.(?:Insights|Authorization)(?:\/.*)?$/i, '').replace(/\/maintenanceConfigurations.*$/i, '');
 
 const denied: Sentence = ({ text, quote }) => {
   const [, action, scope] = /perform action '([^']+)' over scope '([^']+)'/.exec(text) ?? [];

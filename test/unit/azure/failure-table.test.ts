@@ -205,6 +205,7 @@ describe('the sentence for the person who must act', () => {
   it.each([
     ['Microsoft.Insights/scheduledQueryRules/write', rule, 'Monitoring Contributor', shop],
     ['Microsoft.Insights/actionGroups/delete', `${shop}/providers/microsoft.insights/actionGroups/x`, 'Monitoring Contributor', shop],
+    ['Microsoft.Insights/scheduledQueryRules/read', `${subscription}/providers/Microsoft.Insights`, 'Monitoring Contributor', subscription],
     ['Microsoft.ContainerService/managedClusters/read', cluster, 'Reader', cluster],
     [
       'Microsoft.ContainerService/managedClusters/maintenanceConfigurations/read',
