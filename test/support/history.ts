@@ -1,6 +1,7 @@
 /** Histories at random: what people, Azure and the operator itself may do to one notification, step by step. */
 import * as fc from 'fast-check';
 import type { Fault, FaultHandle } from '../../emulator/faults.ts';
+import { defaultSettings, type Settings } from '../../emulator/settings.ts';
 import type { MaintenanceNotificationSpec } from '../../src/api/maintenance-notification.ts';
 import { readerRoleId, reconcileAnnotation } from '../../src/api/names.ts';
 import { ownerDescription } from '../../src/core/owner.ts';
@@ -30,6 +31,8 @@ type Event =
 export type Step =
   | Event
   | { readonly is: 'fault'; readonly fault: Fault }
+  /** From now on Azure writes its answers in another way that means the same. */
+  | { readonly is: 'spelling'; readonly of: Partial<Settings> }
   | { readonly is: 'restart' }
   | { readonly is: 'wait'; readonly minutes: number }
   /** `at` counts the moments of a run: each call to Azure has two, before and after its work, each write to Kubernetes has one. */
@@ -43,7 +46,14 @@ const isOurs = ({ tags }: Fields): boolean => (tags as Fields | undefined)?.['ak
 const rulesOf = ({ emulator }: Bench) => emulator.resources().alertRules.filter(isOurs);
 const groupsOf = ({ emulator }: Bench) => emulator.resources().actionGroups.filter(isOurs);
 const principalsOf = (bench: Bench): readonly string[] =>
-  rulesOf(bench).map(({ identity }) => (identity as Fields)?.['principalId'] as string);
+  rulesOf(bench).flatMap(({ identity }) => {
+    const { principalId, userAssignedIdentities = {} } = (identity ?? {}) as Partial<
+      Record<'principalId' | 'userAssignedIdentities', unknown>
+    >;
+    return [principalId, ...Object.values(userAssignedIdentities as Fields).map((each) => (each as Fields)['principalId'])].filter(
+      (each) => typeof each === 'string',
+    );
+  });
 
 interface Grant {
   readonly name: string;
@@ -60,7 +70,7 @@ const grantsOf = (bench: Bench): readonly Grant[] => {
     .filter(({ properties }) => ours(properties['description']) || principals.includes(String(properties['principalId'])))
     .map(({ name, properties }) => ({
       name,
-      scope: `${String(properties['scope'])}${principals.includes(String(properties['principalId'])) ? '' : ' for one who is gone'}`,
+      scope: `${String(properties['scope']).toLowerCase()}${principals.includes(String(properties['principalId'])) ? '' : ' for one who is gone'}`,
       isOurs: ours(properties['description']),
     }));
 };
@@ -78,11 +88,13 @@ const inGroups = (change: object) => (bench: Bench) => {
 };
 const grant = (scope: string) => (bench: Bench, byOthers: Set<string>) => {
   const [principalId] = principalsOf(bench);
-  if (!principalId || grantsOf(bench).some((each) => each.scope === scope)) return;
+  if (!principalId || grantsOf(bench).some((each) => each.scope === scope.toLowerCase())) return;
   byOthers.add(bench.emulator.world.addRoleAssignment({ scope, principalId, roleDefinitionId: readerRoleId }));
 };
 const revoke = (which: 0 | -1) => (bench: Bench, byOthers: Set<string>) => {
-  const name = grantsOf(bench).at(which)?.name;
+  const name = grantsOf(bench)
+    .filter((each) => each.isOurs || byOthers.has(each.name))
+    .at(which)?.name;
   if (name === undefined) return;
   bench.emulator.world.removeRoleAssignment(name);
   byOthers.delete(name);
@@ -132,6 +144,13 @@ const drifts = {
   'Reader on the subscription by somebody else': grant(subscription),
 } satisfies Readonly<Record<string, (bench: Bench, byOthers: Set<string>) => void>>;
 
+/** The first is shared with an object of others, which granted it Reader on the subscription. */
+const identities = ['1', '2'].map((digit) => ({
+  id: `${shop}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/alerts-${digit}`,
+  principalId: `77777777-7777-4777-8777-77777777777${digit}`,
+  clientId: `88888888-8888-4888-8888-88888888888${digit}`,
+}));
+
 const specs: fc.Arbitrary<MaintenanceNotificationSpec> = fc
   .record({
     tells: fc.constantFrom('own', 'own and others', 'others'),
@@ -157,6 +176,7 @@ const specs: fc.Arbitrary<MaintenanceNotificationSpec> = fc
       ),
       { nil: undefined },
     ),
+    identity: fc.constantFrom(undefined, undefined, ...identities.map(({ id }) => ({ type: 'UserAssigned' as const, resourceId: id }))),
     tags: fc.constantFrom(undefined, { cost: '1' }, { cost: '2', Team: 'a' }),
     upgradeTypes: fc.constantFrom(undefined, ['NodeOSUpgrade'] as const),
     suspend: fc.constantFrom(...Array.from({ length: 9 }, () => undefined), true),
@@ -205,6 +225,22 @@ const faults: fc.Arbitrary<Fault> = fc
     skip,
   }));
 
+const spellings: fc.Arbitrary<Partial<Settings>> = fc.record(
+  {
+    durations: fc.constant('minutes'),
+    queryEnd: fc.constant('newlineCut'),
+    emptyTags: fc.constantFrom('absent', 'null', 'empty'),
+    idCasing: fc.constantFrom('lower', 'upper', 'exported'),
+    wordCasing: fc.constantFrom('lower', 'upper'),
+    listOrder: fc.constant('reversed'),
+    unknownFields: fc.constant(true),
+    defaults: fc.constantFrom('none', 'all'),
+    roleDefinitionIds: fc.constant('bare'),
+    lowerCaseAssignmentScopes: fc.constant(true),
+  },
+  { requiredKeys: [] },
+);
+
 const events: fc.Arbitrary<Event> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ is: fc.constant('spec' as const), spec: specs }) },
   { weight: 6, arbitrary: fc.record({ is: fc.constant('drift' as const), of: fc.constantFrom(...(Object.keys(drifts) as Drift[])) }) },
@@ -237,6 +273,7 @@ export const histories: fc.Arbitrary<History> = fc.record({
       { weight: 8, arbitrary: runs },
       { weight: 6, arbitrary: events },
       { weight: 2, arbitrary: fc.record({ is: fc.constant('fault' as const), fault: faults }) },
+      { weight: 1, arbitrary: fc.record({ is: fc.constant('spelling' as const), of: spellings }) },
       { weight: 1, arbitrary: fc.constant({ is: 'restart' as const }) },
       { weight: 1, arbitrary: fc.record({ is: fc.constant('wait' as const), minutes: fc.constantFrom(0.1, 1, 11, 400) }) },
     ),
@@ -346,6 +383,8 @@ export const startTheatre = async (): Promise<Theatre> => {
       case 'fault':
         faultsAdded.push(bench.emulator.faults.add(each.fault));
         return;
+      case 'spelling':
+        return bench.emulator.settings.set({ ...defaultSettings, ...each.of, journalBodies: false });
       case 'restart':
         return bench.restart();
       case 'wait':
@@ -386,6 +425,7 @@ export const startTheatre = async (): Promise<Theatre> => {
       if (bench.api.get(key)?.metadata.deletionTimestamp) await untilGone();
       bench.api.apply(last);
       await untilQuiet(isReady);
+      bench.emulator.settings.set(defaultSettings);
     },
     state: () => standingOf(bench),
     clear: async () => {
@@ -427,6 +467,7 @@ const furnish = async ({ emulator }: Bench): Promise<void> => {
   await group(onCallGroupId, {});
   await group(`${shop}/providers/Microsoft.Insights/actionGroups/aks-notifier-prod-000000000000`, tagged('test/platform/prod-2'));
   await group(`${shop}/providers/Microsoft.Insights/actionGroups/aks-notifier-prod-111111111111`, tagged('other/platform/prod'));
+  for (const identity of identities) emulator.world.addUserAssignedIdentity(identity);
   const rule = await put(`${shop}/providers/Microsoft.Insights/scheduledQueryRules/aks-notifier-prod-000000000000`, '2025-01-01-preview', {
     location: 'westeurope',
     ...tagged('test/platform/prod-2'),
@@ -440,13 +481,15 @@ const furnish = async ({ emulator }: Bench): Promise<void> => {
       criteria: { allOf: [{ query: 'arg("").resources', timeAggregation: 'Count', operator: 'GreaterThan', threshold: 0 }] },
     },
   });
-  for (const [name, scope, description] of [
-    ['00000000-0000-4000-8000-00000000000a', shop, 'aks-notifier-owner: test/platform/prod-2'],
-    ['00000000-0000-4000-8000-00000000000b', subscription, undefined],
+  const { principalId } = rule['identity'] as Fields;
+  for (const [name, scope, principal, description] of [
+    ['00000000-0000-4000-8000-00000000000a', shop, principalId, 'aks-notifier-owner: test/platform/prod-2'],
+    ['00000000-0000-4000-8000-00000000000b', subscription, principalId, undefined],
+    ['00000000-0000-4000-8000-00000000000c', subscription, identities[0]?.principalId, 'aks-notifier-owner: test/platform/prod-2'],
   ] as const)
     await put(`${scope}/providers/Microsoft.Authorization/roleAssignments/${name}`, '2022-04-01', {
       properties: {
-        principalId: (rule['identity'] as Fields)['principalId'],
+        principalId: principal,
         principalType: 'ServicePrincipal',
         roleDefinitionId: `${subscription}/providers/Microsoft.Authorization/roleDefinitions/${readerRoleId}`,
         ...(description === undefined ? {} : { description }),
@@ -490,7 +533,9 @@ const standingOf = (bench: Bench): Standing => {
       .map(({ kind, id, state }) => `${kind} ${id} ${state}`)
       .toSorted(),
     assignments: (status?.resources ?? [])
-      .flatMap(({ kind, id, state }) => (kind === 'RoleAssignment' ? [`${id.split('/providers/Microsoft.Auth')[0]} ${state}`] : []))
+      .flatMap(({ kind, id, state }) =>
+        kind === 'RoleAssignment' ? [`${id.split('/providers/Microsoft.Auth')[0]?.toLowerCase()} ${state}`] : [],
+      )
       .toSorted(),
   };
 };
