@@ -37,7 +37,7 @@ interface SharedListsOptions<Item> {
 
 interface Shelf<Item> {
   items: Map<string, Item>;
-  /** When the list was begun. */
+  /** When the last page was there: those who waited for a long list must find it young. */
   takenAt: number;
   /** What was written while the list was being read. */
   readonly written: Set<string>;
@@ -138,12 +138,11 @@ export const createSharedLists = <Item>(options: SharedListsOptions<Item>): Shar
   };
 
   const take = async (shelf: Shelf<Item>, scope: ListScope): Promise<void> => {
-    const begun = now();
     shelf.written.clear();
     try {
       const { items, pages } = await options.list(scope, AbortSignal.timeout(listMilliseconds));
       shelf.items = new Map(items.map((item) => [comparableId(options.idOf(item)), item]));
-      shelf.takenAt = begun;
+      shelf.takenAt = now();
       shelf.failed = undefined;
       shelf.without = undefined;
       shelf.failures = 0;

@@ -103,6 +103,30 @@ describe('a quiet pass', () => {
   });
 });
 
+describe('a list that takes longer than it stays young', () => {
+  it('serves those who waited for it all the same, and is not read for ever', async () => {
+    bench = await startBench();
+    await stand(1);
+    let lists = 0;
+    bench.bend = (azure): Azure => ({
+      ...azure,
+      alertRules: {
+        ...azure.alertRules,
+        list: async (scope, signal) => {
+          lists += 1;
+          const listing = await azure.alertRules.list(scope, signal);
+          bench.clock.advance(90_000);
+          if (lists > 3) throw new Error('read for ever');
+          return listing;
+        },
+      },
+    });
+    await pass(1);
+    expect(lists).toBe(1);
+    expect(bench.object('platform/n0').status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
+  });
+});
+
 const clusterOf = (name: string): string => clusterId.replace(/prod$/, name);
 
 describe('a subscription that may not be listed', () => {
