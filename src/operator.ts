@@ -161,6 +161,8 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
     userAgent,
     beforeWrite: gate.begin,
     onCall: metrics.calledAzure,
+    onPaced: metrics.pacedAzure,
+    clock,
   });
   const azure: Azure = {
     clusters: createClusters(session),

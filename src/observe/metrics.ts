@@ -1,5 +1,6 @@
 import { Counter, Histogram, Registry } from 'prom-client';
 import type { MaintenanceNotification } from '../api/maintenance-notification.ts';
+import { lanes, type Lane } from '../azure/pace-policy.ts';
 import type { AzureCall } from '../azure/session.ts';
 import type { Action } from '../core/announcements.ts';
 import type { EventDrop } from '../kube/event-recorder.ts';
@@ -34,6 +35,7 @@ export interface Metrics extends ControllerMetrics {
   /** An object is gone. */
   readonly removed: (key: string) => void;
   readonly calledAzure: (call: AzureCall) => void;
+  readonly pacedAzure: (lane: Lane) => void;
   readonly requested: (report: RequestReport) => void;
   /** An observer for one list-watch more. With several the last list is that of the one whose last list is oldest. */
   readonly newWatch: () => (occurrence: Occurrence) => void;
@@ -119,7 +121,7 @@ const services: Readonly<Record<string, string>> = {
   maintenanceConfigurations: 'Microsoft.ContainerService',
 };
 
-const createAzureMetrics = (registry: Registry): Pick<Metrics, 'calledAzure' | 'correctedDrift'> => {
+const createAzureMetrics = (registry: Registry): Pick<Metrics, 'calledAzure' | 'pacedAzure' | 'correctedDrift'> => {
   const calls = new Counter({
     name: 'aks_notifier_azure_requests_total',
     help: 'Calls to Azure Resource Manager by resource provider and operation, and by ok, HTTP status of the failure, socket error, or why nobody could sign in.',
@@ -133,6 +135,15 @@ const createAzureMetrics = (registry: Registry): Pick<Metrics, 'calledAzure' | '
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers: [registry],
   });
+  const paced = closedCounter(
+    registry,
+    {
+      name: 'aks_notifier_azure_paced_total',
+      help: 'Calls to Azure Resource Manager that were put off because their turn had not come, by the limit that they come under.',
+      label: 'lane',
+    },
+    lanes,
+  );
   const drift = new Counter({
     name: 'aks_notifier_drift_corrected_total',
     help: 'Fields of things in Azure that somebody had changed and that were put right, by resource and field; field missing: the whole thing was gone.',
@@ -145,6 +156,7 @@ const createAzureMetrics = (registry: Registry): Pick<Metrics, 'calledAzure' | '
       calls.inc({ service, operation, code });
       callSeconds.observe({ service, operation }, seconds);
     },
+    pacedAzure: (lane) => paced.inc(lane),
     correctedDrift: (resource, field) => drift.inc({ resource, field }),
   };
 };

@@ -130,6 +130,14 @@ describe('calls', () => {
     expect(valueOf(body, 'aks_notifier_azure_request_seconds_count', call)).toBe(2);
   });
 
+  it('to Azure that had to wait for their turn are counted by what they waited for', async () => {
+    const { metrics, text } = rig();
+    metrics.pacedAzure('ruleWrites');
+    const body = await text();
+    expect(valueOf(body, 'aks_notifier_azure_paced_total', { lane: 'ruleWrites' })).toBe(1);
+    expect(valueOf(body, 'aks_notifier_azure_paced_total', { lane: 'reads' })).toBe(0);
+  });
+
   it('to Azure have a provider, whichever operation it is', async () => {
     const folder = join(root, 'src', 'azure');
     const files = await Promise.all((await readdir(folder)).map((file) => readFile(join(folder, file), 'utf8')));
