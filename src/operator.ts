@@ -26,6 +26,7 @@ import { createObjects, resource } from './reconcile/objects.ts';
 import type { Azure } from './reconcile/ports.ts';
 import { createReconcile } from './reconcile/reconcile.ts';
 import { createRunMemory } from './reconcile/run-memory.ts';
+import { createSecrets } from './reconcile/secrets.ts';
 import { createSurvey } from './reconcile/survey.ts';
 import { abortable } from './runtime/abortable.ts';
 import { systemClock } from './runtime/clock.ts';
@@ -176,6 +177,7 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
     clusterFacts: createClusterFactsCache(azure.clusters, () => clock.now(), random),
     survey: createSurvey(azure, () => clock.now(), random),
     again: (key) => late.controller?.add(key),
+    secrets: createSecrets(transport),
     memory: createRunMemory(),
     announce: ({ metadata: { namespace, name, uid } }, announcement) =>
       recorder.record({ apiVersion, kind, namespace, name, uid }, announcement),
@@ -189,6 +191,7 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
       intervalMilliseconds: config.intervalMilliseconds,
       readyGraceMilliseconds: config.readyGraceMilliseconds,
       allowedScopes: config.allowedScopes,
+      secretNamespaces: config.secretNamespaces,
     },
   });
 

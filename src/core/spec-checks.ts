@@ -35,10 +35,7 @@ const supportedReceivers: readonly string[] = ['email', 'webhook', 'armRole', 's
 
 const receiversSupported: Check = ({ receivers }) => {
   const other = Object.entries(receivers ?? {}).find(([kind, list]) => !supportedReceivers.includes(kind) && list.length > 0);
-  if (other)
-    return notImplemented(`spec.receivers.${other[0]}`, 'use email, webhook, armRole, or an existing group in spec.actionGroupIds');
-  const secret = receivers?.webhook?.find(({ serviceUri }) => serviceUri === undefined);
-  return secret && notImplemented(`spec.receivers.webhook[${secret.name}].serviceUriFrom`, 'give the address as serviceUri');
+  return other && notImplemented(`spec.receivers.${other[0]}`, 'use email, webhook, armRole, or an existing group in spec.actionGroupIds');
 };
 
 const identityIsIdentity: Check = ({ identity }) =>

@@ -16,6 +16,7 @@ import { freshness } from './cluster-facts-cache.ts';
 import { ensureReaderAccess } from './reader-access.ts';
 import { partOf, removeEntry } from './remove.ts';
 import { claim, isAskedFor, writeStatus, type Run } from './run.ts';
+import { failureWithoutSecrets, resolveSecrets } from './secrets.ts';
 
 /**
  * Brings Azure in line with the spec: cluster facts, action group, alert rule, Reader assignments, and then away with what is no
@@ -36,7 +37,7 @@ export const carryOut = async (run: Run): Promise<ReconcileError | undefined> =>
   try {
     const location = await readCluster(run);
     part = 'ActionGroupReady';
-    const group = desiredActionGroup(spec, run.owner, place, cluster.name);
+    const group = desiredActionGroup(await resolveSecrets(run), run.owner, place, cluster.name);
     await ensureActionGroup(run, group);
     part = 'AlertRuleReady';
     const actionGroupIds = [...(group ? [group.id] : []), ...(spec.actionGroupIds ?? [])];
@@ -62,10 +63,11 @@ export const carryOut = async (run: Run): Promise<ReconcileError | undefined> =>
     return undefined;
   } catch (thrown) {
     if (!(thrown instanceof ReconcileError)) throw thrown;
+    const failure = failureWithoutSecrets(run, thrown);
     // A cluster that can't be read leaves open whether notices will come; only a missing one answers that.
-    const isOpen = part === 'PrerequisitesMet' && thrown.reason !== 'ClusterNotFound';
-    claim(run, part, isOpen ? 'Unknown' : 'False', thrown.reason, thrown.message);
-    return thrown;
+    const isOpen = part === 'PrerequisitesMet' && failure.reason !== 'ClusterNotFound';
+    claim(run, part, isOpen ? 'Unknown' : 'False', failure.reason, failure.message);
+    return failure;
   }
 };
 

@@ -7,6 +7,7 @@ import type { Action, Announcement } from '../core/announcements.ts';
 import type { AllowedScopes } from '../core/boundary.ts';
 import type { ClusterFactsCache } from './cluster-facts-cache.ts';
 import type { RunMemory } from './run-memory.ts';
+import type { Secrets } from './secrets.ts';
 import type { Survey } from './survey.ts';
 
 /** Our objects in Kubernetes, as a run needs them. Each write returns the object as the API server answered it. */
@@ -41,6 +42,7 @@ export interface Deps {
   readonly clusterFacts: ClusterFactsCache;
   readonly memory: RunMemory;
   readonly survey: Survey;
+  readonly secrets: Secrets;
   /** Asks for a run of an object soon. */
   again(key: string): void;
   /** Tells people; never fails and never waits. */
@@ -65,6 +67,8 @@ export interface Settings {
   readonly readyGraceMilliseconds: number;
   /** What objects may reach in Azure. Empty: everything. */
   readonly allowedScopes: AllowedScopes;
+  /** Where Secrets may be read for receivers. Empty: nowhere. */
+  readonly secretNamespaces: readonly string[];
 }
 
 /** What the operator's log says of a run that did or suffered something. */

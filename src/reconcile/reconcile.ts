@@ -21,6 +21,7 @@ import { nextTry, spreadingMilliseconds } from './next-try.ts';
 import type { Deps } from './ports.ts';
 import { partOf } from './remove.ts';
 import { beginRun, claim, isAskedFor, writeStatus, type Run } from './run.ts';
+import { errorWithoutSecrets } from './secrets.ts';
 import type { Look } from './survey.ts';
 
 /** Somebody else wrote the object first: a new look soon. */
@@ -55,8 +56,10 @@ export const createReconcile =
       if (thrown instanceof WriteRefusedError) throw thrown;
       // The object was changed or went away under our hands; what is true now comes with the next look.
       if (isConflict(thrown) || isNotFound(thrown)) return lookAgain;
-      if (!(thrown instanceof KubeError || signal.aborted || stopping.aborted)) await settleUnexpected(run, thrown).catch(() => undefined);
-      throw thrown;
+      if (thrown instanceof KubeError) throw thrown;
+      const told = errorWithoutSecrets(run, thrown);
+      if (!(signal.aborted || stopping.aborted)) await settleUnexpected(run, told).catch(() => undefined);
+      throw told;
     }
   };
 

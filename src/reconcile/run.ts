@@ -27,6 +27,8 @@ export interface Run {
   /** This spec of this object, for the memory. */
   readonly version: string;
   draft: Draft;
+  /** What was read from Secrets: nothing that leaves the run may show it. */
+  readonly secrets: string[];
   readonly actions: Action[];
   /** What the shared lists show, in a run that only looks for drift. */
   listed: Listed | undefined;
@@ -46,6 +48,7 @@ export const beginRun = (key: string, object: MaintenanceNotification, deps: Dep
   hasStood: deps.memory.hasStood(key, versionOf(object)) || isReady(object),
   version: versionOf(object),
   draft: draftFrom(object.status),
+  secrets: [],
   actions: [],
   listed: undefined,
   status: object.status,

@@ -27,6 +27,9 @@ export interface MemoryApiServer {
   readonly annotate: (key: string, annotations: Readonly<Record<string, string>>) => void;
   /** What `kubectl delete --wait=false` does. */
   readonly delete: (key: string) => void;
+  /** The Secrets that there are, by `namespace/name`; what is read of them is counted in `secretReads`. */
+  readonly secrets: Map<string, Readonly<Record<string, string>>>;
+  readonly secretReads: string[];
   /** What somebody with `kubectl edit` could do to anything else. */
   readonly tamper: (key: string, change: (object: MaintenanceNotification) => MaintenanceNotification) => void;
   /** Called after each stored write of the operator, before it hears of it; what it throws is what the operator gets instead of an answer. */
@@ -43,6 +46,7 @@ interface JsonPatchStep {
 }
 
 const pathPattern = /^\/apis\/aks-notifier\.dev\/v1alpha1\/namespaces\/([^/]+)\/maintenancenotifications\/([^/]+)(\/status)?$/;
+const secretPattern = /^\/api\/v1\/namespaces\/([^/]+)\/secrets\/([^/]+)$/;
 
 export const createMemoryApiServer = (): MemoryApiServer => {
   const objects = new Map<string, MaintenanceNotification>();
@@ -100,10 +104,19 @@ export const createMemoryApiServer = (): MemoryApiServer => {
     return recorded('status', before, { ...before, status: { observedGeneration: -1, ...status } });
   };
 
+  const getSecret = (path: string): unknown => {
+    const [, namespace, name] = secretPattern.exec(path) ?? [];
+    api.secretReads.push(`${namespace}/${name}`);
+    const secret = api.secrets.get(`${namespace}/${name}`);
+    if (!secret) throw refuse(404, 'NotFound', `secrets "${name}" not found`);
+    return { data: Object.fromEntries(Object.entries(secret).map(([key, value]) => [key, Buffer.from(value).toString('base64')])) };
+  };
+
   const transport: MemoryApiServer['transport'] = {
     request: <T>({ method, path, query, body, contentType, signal }: KubeRequest): Promise<T> =>
       Promise.resolve().then(() => {
         signal.throwIfAborted();
+        if (method === 'GET' && secretPattern.test(path)) return getSecret(path) as T;
         const [, namespace, name, subresource] = pathPattern.exec(path) ?? [];
         if (method !== 'PATCH' || query?.['fieldManager'] !== 'aks-notifier') throw refuse(405, 'MethodNotAllowed', `${method} ${path}`);
         const key = `${namespace}/${name}`;
@@ -119,6 +132,8 @@ export const createMemoryApiServer = (): MemoryApiServer => {
     transport,
     writes,
     onWrite: undefined,
+    secrets: new Map(),
+    secretReads: [],
     get: (key) => structuredClone(objects.get(key)),
     list: () => [...objects.values()],
     apply: (spec, name = 'prod', namespace = 'platform') => {

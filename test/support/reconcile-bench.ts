@@ -17,6 +17,7 @@ import { createObjects } from '../../src/reconcile/objects.ts';
 import type { Azure, Deps, RunLog, Settings } from '../../src/reconcile/ports.ts';
 import { createReconcile, lateListMilliseconds } from '../../src/reconcile/reconcile.ts';
 import { createRunMemory } from '../../src/reconcile/run-memory.ts';
+import { createSecrets } from '../../src/reconcile/secrets.ts';
 import { createSurvey } from '../../src/reconcile/survey.ts';
 import type { Requeue } from '../../src/runtime/controller.ts';
 import { createMemoryApiServer, type KubernetesWrite, type MemoryApiServer } from './memory-api-server.ts';
@@ -97,7 +98,7 @@ export interface Bench extends AsyncDisposable {
   /** The edge to Azure, to be bent by a test: functions put here replace the real ones from the next run on. */
   bend: (azure: Azure) => Azure;
   /** What the operator is started with, besides the times. */
-  settings: Pick<Settings, 'allowedScopes'>;
+  settings: Pick<Settings, 'allowedScopes' | 'secretNamespaces'>;
   /** What spreads the next tries: 0.5 unless a test sets it, which is the middle. */
   random: () => number;
   /** The object as it is now. */
@@ -211,6 +212,7 @@ export const startBench = async (options: Partial<EmulatorOptions> = {}): Promis
     const reconcile = createReconcile({
       ...process,
       again: (asked) => again.resolve(asked),
+      secrets: createSecrets(api.transport),
       azure: bench.bend(edge),
       announce: (_, { type, reason, message }: Announcement) => void events.push(`${type} ${reason}: ${message}`),
       log: (_, entry) => void logs.push(entry),
@@ -247,7 +249,7 @@ export const startBench = async (options: Partial<EmulatorOptions> = {}): Promis
     logs,
     clock: { now: () => now, advance: (milliseconds) => void (now += milliseconds) },
     bend: (azure) => azure,
-    settings: { allowedScopes: [] },
+    settings: { allowedScopes: [], secretNamespaces: [] },
     random: () => 0.5,
     object: (which = key) => {
       const object = api.get(which);

@@ -99,11 +99,6 @@ describe('a spec that asks for more than this version can', () => {
       { receivers: { itsm: [{ name: 's', workspaceId: 'w', connectionId: 'c', ticketConfiguration: '{}', region: 'r' }] } },
       people,
     ],
-    [
-      'spec.receivers.webhook[hook].serviceUriFrom',
-      { receivers: { webhook: [{ name: 'hook', serviceUriFrom: { secretKeyRef: { name: 's', key: 'k' } } }] } },
-      'give the address as serviceUri',
-    ],
   ])('is told so, and what to do instead: %s', (field, change, instead) => {
     expect(checkSpec(specWith(change))).toEqual({
       reason: 'NotImplemented',

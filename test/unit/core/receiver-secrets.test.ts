@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { secretReferences, withSecrets } from '../../../src/core/receiver-secrets.ts';
+import { minimalSpec, specWith } from '../../support/notification.ts';
+
+const from = (name: string, key: string) => ({ secretKeyRef: { name, key } });
+const group = '/subscriptions/x/resourceGroups/y/providers';
+
+/** One receiver of each kind that takes a value from a Secret, among others. */
+const spec = specWith({
+  receivers: {
+    shortName: 'short',
+    email: [{ address: 'a@contoso.com' }],
+    webhook: [
+      { name: 'plain', serviceUri: 'https://plain.example.com' },
+      { name: 'teams', serviceUriFrom: from('hooks', 'teams'), useCommonAlertSchema: false },
+    ],
+    logicApp: [{ name: 'flow', resourceId: `${group}/Microsoft.Logic/workflows/z`, callbackUrlFrom: from('hooks', 'flow') }],
+    azureFunction: [
+      {
+        name: 'function',
+        functionAppResourceId: `${group}/Microsoft.Web/sites/z`,
+        functionName: 'f',
+        httpTriggerUrlFrom: from('other', 'function'),
+      },
+    ],
+    automationRunbook: [
+      {
+        name: 'book',
+        automationAccountId: `${group}/Microsoft.Automation/automationAccounts/z`,
+        runbookName: 'r',
+        webhookResourceId: `${group}/Microsoft.Automation/automationAccounts/z/webhooks/w`,
+        isGlobalRunbook: false,
+        serviceUriFrom: from('other', 'book'),
+      },
+    ],
+  },
+});
+
+describe('the values that stand in Secrets', () => {
+  it('are found in receivers of every kind', () => {
+    expect(secretReferences(spec)).toEqual([
+      { field: 'spec.receivers.webhook[teams].serviceUriFrom', name: 'hooks', key: 'teams' },
+      { field: 'spec.receivers.logicApp[flow].callbackUrlFrom', name: 'hooks', key: 'flow' },
+      { field: 'spec.receivers.azureFunction[function].httpTriggerUrlFrom', name: 'other', key: 'function' },
+      { field: 'spec.receivers.automationRunbook[book].serviceUriFrom', name: 'other', key: 'book' },
+    ]);
+    expect(secretReferences(minimalSpec)).toEqual([]);
+    const { receivers: _, ...nobody } = minimalSpec;
+    expect(secretReferences(nobody)).toEqual([]);
+  });
+
+  it('take the place of what points at them, and all else stays', () => {
+    const filled = withSecrets(spec, ({ name, key }) => `https://${name}.example.com/${key}`);
+    expect(filled).toEqual({
+      ...spec,
+      receivers: {
+        ...spec.receivers,
+        webhook: [
+          { name: 'plain', serviceUri: 'https://plain.example.com' },
+          { name: 'teams', serviceUri: 'https://hooks.example.com/teams', useCommonAlertSchema: false },
+        ],
+        logicApp: [expect.objectContaining({ name: 'flow', callbackUrl: 'https://hooks.example.com/flow' })],
+        azureFunction: [expect.objectContaining({ functionName: 'f', httpTriggerUrl: 'https://other.example.com/function' })],
+        automationRunbook: [expect.objectContaining({ runbookName: 'r', serviceUri: 'https://other.example.com/book' })],
+      },
+    });
+    expect(JSON.stringify(filled)).not.toContain('secretKeyRef');
+  });
+});
