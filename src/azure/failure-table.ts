@@ -82,12 +82,13 @@ const denied: Sentence = ({ text, quote }) => {
   return `The operator's identity may not do ${action} on ${scope}: grant it a role that holds this action there. A new grant takes some minutes to act. To grant it${limit}: ${grant(text, roleFor(action), grantScope(scope))}`;
 };
 
+/** Azure has one text for a right that is missing and for a condition that isn't fulfilled ("Troubleshoot Azure RBAC"). */
 const deniedByCondition: Sentence = ({ text, quote }) => {
   const [, action, scope] = /perform action '([^']+)' over scope '([^']+)'/.exec(text) ?? [];
-  const principal = /object id '([^']+)'/.exec(text)?.[1];
-  const what = action && scope ? `do ${action} on ${scope}` : 'do this';
-  const look = principal ? ` To see the condition: az role assignment list --all --assignee ${principal}` : ` Azure says: ${quote}`;
-  return `A condition on the operator's own role assignment forbids it to ${what}: it must allow the role Reader (acdd72a7-3385-48ef-bd42-f606fba81ae7) for principals of type ServicePrincipal.${look}`;
+  if (!action || !scope)
+    return `The operator's identity lacks a right, or a condition on its role assignment forbids it. Azure says: ${quote}`;
+  const principal = /object id '([^']+)'/.exec(text)?.[1] ?? "<the object id of the operator's identity>";
+  return `The operator's identity may not do ${action} on ${scope}: it lacks the right, or a condition on its role assignment forbids it. A condition must allow the role Reader (acdd72a7-3385-48ef-bd42-f606fba81ae7) for principals of type ServicePrincipal. To see both: az role assignment list --all --assignee ${principal}. To grant the right: ${grant(text, roleFor(action), grantScope(scope))}`;
 };
 
 /** Azure may name several actions and scopes, in the same order; the first is told, the next comes with the next try. */

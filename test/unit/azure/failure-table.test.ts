@@ -272,10 +272,10 @@ describe('the sentence for the person who must act', () => {
 
   it('says which role and type a condition must allow, and where to see it', () => {
     expect(sentenceOf(thrown(403, 'AuthorizationFailed', conditional))).toBe(
-      `A condition on the operator's own role assignment forbids it to do Microsoft.Authorization/roleAssignments/write on ${shop}/providers/Microsoft.Authorization/roleAssignments/${anId}: it must allow the role Reader (acdd72a7-3385-48ef-bd42-f606fba81ae7) for principals of type ServicePrincipal. To see the condition: az role assignment list --all --assignee ${principal}`,
+      `The operator's identity may not do Microsoft.Authorization/roleAssignments/write on ${shop}/providers/Microsoft.Authorization/roleAssignments/${anId}: it lacks the right, or a condition on its role assignment forbids it. A condition must allow the role Reader (acdd72a7-3385-48ef-bd42-f606fba81ae7) for principals of type ServicePrincipal. To see both: az role assignment list --all --assignee ${principal}. To grant the right: az role assignment create --assignee-object-id ${principal} --assignee-principal-type ServicePrincipal --role "Role Based Access Control Administrator" --scope ${shop}`,
     );
     expect(sentenceOf(thrown(403, 'AuthorizationFailed', 'An ABAC condition is not fulfilled.'))).toContain(
-      'forbids it to do this: it must allow the role Reader (acdd72a7-3385-48ef-bd42-f606fba81ae7) for principals of type ServicePrincipal. Azure says: An ABAC',
+      'lacks a right, or a condition on its role assignment forbids it. Azure says: An ABAC',
     );
   });
 
