@@ -115,6 +115,19 @@ const everyCall: readonly [string, () => Promise<unknown>][] = [
 ];
 
 describe.each(everyCall)('%s', (_, call) => {
+  it('is not sent before a time that Azure has named, and then neither asks to write nor counts as a call', async () => {
+    answer = json(429, error('TooManyRequests'), { 'retry-after': '60' });
+    await failureOf(call());
+    requests.length = 0;
+    calls.length = 0;
+    beforeWrite = () => {
+      throw new Error('nothing is written');
+    };
+    now += 20_000;
+    expect(await failureOf(call())).toMatchObject({ reason: 'Throttled', retry: { kind: 'after', seconds: 40 } });
+    expect([requests, calls]).toEqual([[], []]);
+  });
+
   it('is sent once and not repeated by the SDK, however it fails', async () => {
     const sent: number[] = [];
     for (const [status, headers] of [
