@@ -9,6 +9,8 @@ export interface FakeClock extends Clock {
   advanceSync(milliseconds: number): void;
   /** How many timers are set: 0 means that nothing was left behind. */
   pendingTimers(): number;
+  /** How long until the next of them fires; undefined when none is set. */
+  untilNext(): number | undefined;
 }
 
 /** Lets every promise that can settle do so. */
@@ -53,5 +55,6 @@ export const createFakeClock = (start = Date.UTC(2026, 0, 1)): FakeClock => {
       elapsed = end;
     },
     pendingTimers: () => timers.size,
+    untilNext: () => (timers.size === 0 ? undefined : Math.max(0, Math.min(...[...timers].map(({ due }) => due)) - elapsed)),
   };
 };
