@@ -114,6 +114,35 @@ const everyCall: readonly [string, () => Promise<unknown>][] = [
   ['an assignment deletion', () => azure.roleAssignments.remove(assignmentId, never)],
 ];
 
+describe('a run that has begun', () => {
+  it('goes on when what is left is for those alone, whichever client it calls with', async () => {
+    const reads: readonly ((signal: AbortSignal) => Promise<unknown>)[] = [
+      (signal) => azure.clusters.observe(clusterId, signal),
+      (signal) => azure.clusters.maintenanceWindows(clusterId, signal),
+      (signal) => azure.actionGroups.observe(group.id, signal),
+      (signal) => azure.alertRules.observe(ruleId, signal),
+      (signal) => azure.roleAssignments.observe(assignmentId, signal),
+    ];
+    answer = json(404, error('ResourceNotFound'), { 'x-ms-ratelimit-remaining-subscription-reads': '20' });
+    const outcomes = async (signal: () => AbortSignal): Promise<readonly string[]> => {
+      const words: string[] = [];
+      for (const each of reads)
+        words.push(
+          await each(signal()).then(
+            () => 'sent',
+            (thrown: unknown) => (thrown instanceof ReconcileError ? thrown.reason : String(thrown)),
+          ),
+        );
+      return words;
+    };
+    const one = new AbortController().signal;
+    // The first is the one that is told how little there is.
+    expect(await outcomes(() => one)).not.toContain('Throttled');
+    expect(await outcomes(() => new AbortController().signal)).toEqual(reads.map(() => 'Throttled'));
+    expect(requests).toHaveLength(reads.length);
+  });
+});
+
 describe.each(everyCall)('%s', (_, call) => {
   it('is not sent before a time that Azure has named, and then neither asks to write nor counts as a call', async () => {
     answer = json(429, error('TooManyRequests'), { 'retry-after': '60' });
