@@ -50,6 +50,9 @@ const everyValue = {
     resourceManagerAudience: 'https://management.usgovcloudapi.net',
   },
   installationId: 'blue',
+  allowedScopes: { all: ['/subscriptions/x/resourceGroups/shared'], namespaces: { blue: ['/subscriptions/x/resourceGroups/blue'] } },
+  admissionPolicy: { enabled: true },
+  receiverSecrets: { namespaces: ['default'] },
   image: { repository: 'images.contoso.com/aks-notifier', digest: `sha256:${'0'.repeat(64)}`, pullPolicy: 'Always' },
   imagePullSecrets: [{ name: 'images' }],
   crds: { enabled: true, keep: false },
@@ -254,6 +257,32 @@ describe('rendering', () => {
     expect(quiet.filter(({ kind }) => kind.startsWith('ClusterRole'))).toEqual([]);
   });
 
+  it('has the right to read Secrets only in the namespaces that are named for it, and one by one', async () => {
+    const rightsOf = async (values: object): Promise<unknown> =>
+      (await render({ ...minimal, ...values }))
+        .filter(({ kind, rules }) => kind.endsWith('Role') && JSON.stringify(rules).includes('secrets'))
+        .map(({ kind, metadata, rules }) => [kind, metadata.namespace, rules]);
+    expect(await rightsOf({})).toEqual([]);
+    const rules = [{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] }];
+    expect(await rightsOf({ 'receiverSecrets.namespaces': ['blue', 'green', 'blue'] })).toEqual([
+      ['Role', 'blue', rules],
+      ['Role', 'green', rules],
+    ]);
+  });
+
+  it('limits the admission policy to the watched namespaces', async () => {
+    const scoped = { ...minimal, allowedScopes: everyValue.allowedScopes, admissionPolicy: { enabled: true } };
+    const policy = async (values: object) => only(await render({ ...scoped, ...values }), 'ValidatingAdmissionPolicy');
+    expect(JSON.stringify(await policy({}))).not.toContain('namespaceSelector');
+    expect(await policy({ watchNamespaces: ['blue'] })).toMatchObject({
+      spec: {
+        matchConstraints: {
+          namespaceSelector: { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'In', values: ['blue'] }] },
+        },
+      },
+    });
+  });
+
   it('passes on what it is given', async () => {
     const { spec } = only(await render(everyValue), 'Deployment');
     const { podAnnotations, podLabels, extraArgs, extraEnv, extraVolumes, extraVolumeMounts, ...values } = everyValue;
@@ -269,6 +298,8 @@ describe('rendering', () => {
       volumeMounts: extraVolumeMounts,
     });
     expect(container.args).toContain('--installation-id=blue');
+    expect(container.args).toContain('--allowed-scopes=/subscriptions/x/resourceGroups/shared,blue=/subscriptions/x/resourceGroups/blue');
+    expect(container.args).toContain('--secret-namespaces=default');
     // Last, because the last of a name counts.
     expect(container.args.slice(-extraArgs.length)).toEqual(extraArgs);
     expect(container.env).toEqual(expect.arrayContaining(extraEnv));

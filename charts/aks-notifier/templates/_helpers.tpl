@@ -59,7 +59,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- /* What the operator does with its objects, in the cluster or in each watched namespace. */}}
 {{- define "aks-notifier.objectRules" -}}
-# It never creates or deletes its own kind, and reads no Secrets. The patch is for the finalizer, which lives in the metadata.
+# It never creates or deletes its own kind. The patch is for the finalizer, which lives in the metadata.
 - apiGroups: [aks-notifier.dev]
   resources: [maintenancenotifications]
   verbs: [list, watch, patch]
@@ -75,4 +75,40 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - kind: ServiceAccount
   name: {{ include "aks-notifier.fullname" . }}
   namespace: {{ .Release.Namespace }}
+{{- end }}
+
+{{- /* The flag's text, from the values that the admission policy is made of too. A namespace without a scope would mean: nothing is allowed; with
+nothing else listed it would mean: everything. So it is a mistake. */}}
+{{- define "aks-notifier.allowedScopes" -}}
+{{- $entries := list }}
+{{- range .Values.allowedScopes.all }}
+{{- $entries = append $entries . }}
+{{- end }}
+{{- range $namespace, $scopes := .Values.allowedScopes.namespaces }}
+{{- if not $scopes }}
+{{- fail (printf "allowedScopes.namespaces.%s lists nothing: list what its objects may reach, or leave the namespace out" $namespace) }}
+{{- end }}
+{{- range $scopes }}
+{{- $entries = append $entries (printf "%s=%s" $namespace .) }}
+{{- end }}
+{{- end }}
+{{- join "," $entries }}
+{{- end }}
+
+{{- /* A list of ids as CEL, in the form they are compared in. */}}
+{{- define "aks-notifier.celScopes" -}}
+{{- $scopes := list }}
+{{- range . }}
+{{- if not (regexMatch `^/subscriptions/[^\\'"%]+$` .) }}
+{{- fail (printf "allowedScopes lists %s, which is no ARM id: write it as /subscriptions/<id>/resourceGroups/shop" .) }}
+{{- end }}
+{{- $scopes = append $scopes (printf "'%s'.lowerAscii()" (trimSuffix "/" .)) }}
+{{- end }}
+{{- printf "[%s]" (join ", " $scopes) }}
+{{- end }}
+
+{{- /* Whether an id, given as CEL, is allowed: at or below a scope, and nothing that an address makes another one of (/a/../b is /b, %2e is a
+full stop, \ is a slash). As isAllowed in src/core/boundary.ts. */}}
+{{- define "aks-notifier.celInside" -}}
+!{{ . }}.matches(r'/[. ]*(#|/|$)|[%\\?\p{Cc}]') && variables.allowed.exists(scope, ({{ . }}.lowerAscii() + '/').startsWith(scope + '/'))
 {{- end }}
