@@ -166,10 +166,15 @@ describe('changes in Azure', () => {
         differences: [
           { field: 'receivers.webhook[hook]', is: 'https://x/?key=old', should: 'https://x/?key=new' },
           { field: 'receivers.webhook[hook].useCommonAlertSchema', is: 'false', should: 'true' },
+          // Of a kind that there is not yet.
+          { field: 'receivers.logicApp[flow]', is: 'https://x/?key=old', should: 'https://x/?key=new' },
+          { field: 'receivers.email[Team]', is: 'a@contoso.com', should: 'b@contoso.com' },
         ],
       },
     ]);
-    expect(message).toContain('(receivers.webhook[hook]; receivers.webhook[hook].useCommonAlertSchema: false → true)');
+    expect(message).toContain(
+      '(receivers.webhook[hook]; receivers.webhook[hook].useCommonAlertSchema: false → true; receivers.logicApp[flow]; receivers.email[Team]: a@contoso.com → b@contoso.com)',
+    );
     expect(message).not.toContain('key=');
   });
 
