@@ -148,6 +148,14 @@ const volatile = new Set([
 
 type Fields = Readonly<Record<string, unknown>>;
 
+const principalOf = (identity: unknown): string | undefined => {
+  const { principalId, userAssignedIdentities = {} } = (identity ?? {}) as {
+    readonly principalId?: string;
+    readonly userAssignedIdentities?: Readonly<Record<string, { readonly principalId?: string }>>;
+  };
+  return principalId ?? Object.values(userAssignedIdentities)[0]?.principalId;
+};
+
 /** Azure and the object's status as plain text without names that are different each time: each becomes the role it plays. */
 const stateOf = (lane: Lane, namespace: string, object: MaintenanceNotification | undefined, installationId: string): unknown => {
   const { actionGroups, alertRules, roleAssignments } = resourcesOf(lane);
@@ -156,9 +164,7 @@ const stateOf = (lane: Lane, namespace: string, object: MaintenanceNotification 
   const roles: readonly (readonly [string | undefined, string])[] = [
     [namespace, 'NAMESPACE'],
     [hash, 'HASH'],
-    ...alertRules.map(
-      ({ identity }, index) => [(identity as Fields | undefined)?.['principalId'] as string, `PRINCIPAL ${index}`] as const,
-    ),
+    ...alertRules.map(({ identity }, index) => [principalOf(identity), `PRINCIPAL ${index}`] as const),
     ...roleAssignments
       .map(({ id, properties }) => ({ name: id.split('/').at(-1), scope: (properties as Fields)['scope'] as string }))
       .toSorted((one, other) => one.scope.localeCompare(other.scope))
@@ -185,6 +191,18 @@ const sorted = (value: unknown): unknown => {
 };
 const idOf = (value: unknown): string => JSON.stringify((value as Fields | null)?.['id'] ?? value);
 
+const managedIdentityOperator = 'f1a07417-d97a-45cb-824c-7a7467783830';
+export const sharedIdentityId = `${clusterId('prod').split('/providers/')[0]}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/alerts`;
+
+const sharedPrincipalId = '7c9a5d1e-2b4f-4c63-8a1d-0e5f6a7b8c9d';
+const sharedClientId = '1f3e5d7c-9b8a-4f60-b1c2-d3e4f5a6b7c8';
+
+/** A user-assigned identity that the operator may give to rules. */
+const addSharedIdentity = ({ world }: Emulator, operatorObjectId: string): void => {
+  world.addUserAssignedIdentity({ id: sharedIdentityId, principalId: sharedPrincipalId, clientId: sharedClientId });
+  world.addRoleAssignment({ scope: sharedIdentityId, roleDefinitionId: managedIdentityOperator, principalId: operatorObjectId });
+};
+
 interface LaneOptions {
   readonly stage: Stage;
   readonly start: StartOperatorProcess;
@@ -195,12 +213,14 @@ interface LaneOptions {
 
 const startLane = async ({ stage: { controlPlane }, start, installationId, index, args }: LaneOptions): Promise<Lane> => {
   const watchman = createWatchman();
+  const world = exampleWorld(controlPlane.issuer);
   const emulator = await startEmulator({
-    world: exampleWorld(controlPlane.issuer),
+    world,
     issuerCa: controlPlane.ca,
     onArrival: (incoming) => watchman.onArrival(incoming, azureCall(incoming)),
     onAnswered: (incoming) => watchman.onAnswered(incoming),
   });
+  addSharedIdentity(emulator, world.applications[0]?.objectId ?? '');
   const proxy = await startFaultProxy(controlPlane, {
     onArrival: (request) => watchman.onArrival(request, kubernetesCall(request)),
     onAnswered: (request) => watchman.onAnswered(request),
