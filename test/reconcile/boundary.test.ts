@@ -44,6 +44,15 @@ describe('an object that reaches out of what is allowed to its namespace', () =>
     expect(bench.azureCalls()).toEqual([]);
   });
 
+  it('has no Secret read for it', async () => {
+    bench = await startBench();
+    bench.settings = { allowedScopes: allows('team-a', subscription), secretNamespaces: ['platform'] };
+    bench.apply(specWith({ receivers: { webhook: [{ name: 'x', serviceUriFrom: { secretKeyRef: { name: 'hooks', key: 'url' } } }] } }));
+    await bench.run();
+    expect(condition('Ready')).toMatchObject({ reason: 'AccessDenied', message: expect.stringContaining('spec.clusterResourceId') });
+    expect(bench.api.secretReads).toEqual([]);
+  });
+
   it('goes as soon as it follows the fix', async () => {
     bench = await startBench();
     bench.settings = { ...bench.settings, allowedScopes: allows('platform', shop) };
@@ -77,6 +86,22 @@ describe('an object that reaches out of what is allowed to its namespace', () =>
     await bench.run();
     expect(bench.api.list()).toEqual([]);
     expect(bench.azureCalls()).toEqual([]);
+  });
+});
+
+describe('an object within its boundary', () => {
+  it('whose status was lost is deleted all the same, and nothing outside is asked for', async () => {
+    bench = await startBench();
+    bench.settings = { ...bench.settings, allowedScopes: allows('platform', shop) };
+    await bench.settle(specWith({ readerScopes: ['ResourceGroup', 'Cluster'] }));
+    bench.api.tamper(key, (each) => ({ ...each, status: { observedGeneration: -1 } }));
+    bench.api.delete(key);
+    await bench.run();
+    expect(bench.api.list()).toEqual([]);
+    const { alertRules, actionGroups, roleAssignments } = bench.emulator.resources();
+    expect([alertRules, actionGroups, roleAssignments.filter(({ isSeed }) => !isSeed)]).toEqual([[], [], []]);
+    const asked = bench.emulator.journal.calls({ kind: 'arm' }).map(({ path }) => path.toLowerCase());
+    expect(asked.filter((path) => !path.startsWith(`${shop.toLowerCase()}/`))).toEqual([]);
   });
 });
 
