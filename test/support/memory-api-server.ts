@@ -135,10 +135,12 @@ export const createMemoryApiServer = (): MemoryApiServer => {
     secrets: new Map(),
     secretReads: [],
     get: (key) => structuredClone(objects.get(key)),
+    // As they are stored: they are replaced and never changed, and a copy of a thousand for each run takes minutes.
     list: () => [...objects.values()],
     apply: (spec, name = 'prod', namespace = 'platform') => {
       const before = objects.get(`${namespace}/${name}`);
-      if (!before) return store(notification({ metadata: { name, namespace, uid: randomUUID() }, spec, status: { observedGeneration: -1 } }));
+      if (!before)
+        return store(notification({ metadata: { name, namespace, uid: randomUUID() }, spec, status: { observedGeneration: -1 } }));
       if (JSON.stringify(before.spec) === JSON.stringify(spec)) return before;
       return store({ ...before, spec, metadata: { ...before.metadata, generation: before.metadata.generation + 1 } });
     },

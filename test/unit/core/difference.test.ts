@@ -264,7 +264,12 @@ describe('a decision', () => {
     ['creates what is not there', undefined, [], { kind: 'create' }],
     ['keeps what is as it should be', ours, [], { kind: 'keep' }],
     ['updates what differs', ours, difference('severity'), { kind: 'update', differences: difference('severity'), adopts: false }],
-    ['replaces what Azure never changes', ours, difference('scopes'), { kind: 'replace', differences: difference('scopes'), adopts: false }],
+    [
+      'replaces what Azure never changes',
+      ours,
+      difference('scopes'),
+      { kind: 'replace', differences: difference('scopes'), adopts: false },
+    ],
     ['refuses what has no tag', { tags: {} }, difference('severity'), { kind: 'refuse', owner: undefined }],
     ['refuses what is another’s', { tags: { 'Aks-Notifier-Owner': 'x/y/z' } }, [], { kind: 'refuse', owner: 'x/y/z' }],
   ])('%s', (_, observed, differences, expected) => {
