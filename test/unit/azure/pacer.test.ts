@@ -74,6 +74,40 @@ describe('the pacer', () => {
     expect(ask('d', 96_000)).toBe(24_000);
   });
 
+  it('keeps nothing of a window for turns of a later one', () => {
+    const pacer = counted(windowed, { made: 3, remaining: 0, resetsIn: 60_000 });
+    const ask = (key: string, now: number): number | 'now' => waitOf(pacer.ask(call(key, { lanes: [windowed] }), now));
+    expect(['a', 'b', 'c', 'd'].map((key) => ask(key, 0))).toEqual([60_000, 60_000, 60_000, 120_000]);
+    // a, b and c didn't come; d's turn is at 120 s.
+    expect(['x', 'y', 'z'].map((key) => ask(key, 95_000))).toEqual(['now', 'now', 'now']);
+  });
+
+  it('puts a call that Azure refused before all that wait', () => {
+    const pacer = createPacer();
+    const refused = permitOf(pacer.ask(call('a'), 0));
+    refused.refused('writes', 1000, () => unsaid, 0);
+    refused.end();
+    expect(['b', 'c', 'a'].map((key) => waitOf(pacer.ask(call(key), 0)))).toEqual([2000, 2500, 1500]);
+  });
+
+  it('is not misled by answers that cross each other', () => {
+    const pacer = createPacer();
+    const [first] = ['a', 'b', 'c'].map((key) => permitOf(pacer.ask(call(key), 0)));
+    // Azure met the first one last.
+    first?.answered(left(7), 0);
+    // Seven are left, and two of them are kept for runs.
+    expect(['d', 'e', 'f', 'g', 'h', 'i'].map((key) => waitOf(pacer.ask(call(key), 0)))).toEqual(['now', 'now', 'now', 'now', 'now', 500]);
+  });
+
+  it('takes nothing for true of a window from an answer that belonged to the last', () => {
+    const pacer = counted(windowed, { made: 1, remaining: 2, resetsIn: 60_000 });
+    const ask = (key: string, now: number): Turn => pacer.ask(call(key, { lanes: [windowed] }), now);
+    const late = permitOf(ask('late', 59_000));
+    expect(waitOf(ask('a', 60_000))).toBe('now');
+    late.answered(left(0, 500), 60_500);
+    expect(['b', 'c', 'd'].map((key) => waitOf(ask(key, 61_500)))).toEqual(['now', 'now', 58_500]);
+  });
+
   it('waits with all calls of a lane after a 429, and with no other', () => {
     const pacer = createPacer();
     const other = { ...bucket, name: 'other' };
