@@ -9,7 +9,7 @@ import * as fc from 'fast-check';
 import { afterAll, expect, it } from 'vitest';
 import { type History, histories, type Standing, startTheatre, type Theatre } from '../support/history.ts';
 
-const runs = Number(process.env['HISTORY_RUNS'] ?? 200);
+const runs = Number(process.env['HISTORY_RUNS'] ?? 150);
 const seed = Number(process.env['HISTORY_SEED'] ?? Date.now() % 2 ** 31);
 
 let theatre: Theatre | undefined;
