@@ -1,5 +1,6 @@
 import { ReconcileError, type Retry, type Stalls } from '../core/failure.ts';
 import { failureTable, type FailureRow } from './failure-table.ts';
+import { askedWait } from './retry-after.ts';
 
 /** What is known of a failed call to Azure, whichever SDK made it. */
 export interface AzureError {
@@ -110,23 +111,15 @@ export const readAzureError = (thrown: unknown): AzureError => {
     readonly request?: { readonly url?: string };
     readonly response?: { readonly headers?: { get?(name: string): string | undefined } };
   };
-  const header = (name: string): string | undefined => error.response?.headers?.get?.(name);
+  const wait = askedWait({ get: (name) => error.response?.headers?.get?.(name) }, Date.now());
   return {
     status: error.statusCode,
     code: typeof error.code === 'string' ? error.code : '',
     // The SDKs put the whole answer into the message, with the addresses of webhooks in it.
     message: error.code === 'PARSE_ERROR' ? 'the answer is not JSON' : (error.message ?? String(thrown)),
-    retryAfterSeconds: retryAfter(header('retry-after'), header('retry-after-ms') ?? header('x-ms-retry-after-ms')),
+    retryAfterSeconds: wait === undefined ? undefined : wait / 1000,
     subscriptionId: /\/subscriptions\/([\w-]+)/i.exec(error.request?.url ?? '')?.[1],
   };
-};
-
-const retryAfter = (seconds: string | undefined, milliseconds: string | undefined): number | undefined => {
-  if (milliseconds !== undefined && Number.isFinite(Number(milliseconds))) return Number(milliseconds) / 1000;
-  if (seconds === undefined || seconds.trim() === '') return undefined;
-  if (Number.isFinite(Number(seconds))) return Number(seconds);
-  const until = Date.parse(seconds);
-  return Number.isNaN(until) ? undefined : Math.max(0, (until - Date.now()) / 1000);
 };
 
 /** What the operator's log says of a failed call: for support tickets the correlation id is worth gold, and it stands only there. */

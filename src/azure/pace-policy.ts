@@ -2,6 +2,7 @@ import { ReconcileError } from '../core/failure.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Told } from './meter.ts';
 import type { LaneOf, Pacer } from './pacer.ts';
+import { askedWait, millisecondsUntil } from './retry-after.ts';
 
 /** The kinds of calls that Azure limits, each for itself in each subscription. */
 export const lanes = ['reads', 'writes', 'deletes', 'ruleWrites'] as const;
@@ -65,13 +66,6 @@ const remainingHeaders: Readonly<Record<Lane, ReturnType<typeof ofResourceManage
   ruleWrites: { own: 'x-rate-limit-remaining', above: [] },
 };
 
-/** Milliseconds until a moment that a header names, by the clock of who named it. */
-const until = (moment: string | undefined, { headers }: Answer, now: number): number | undefined => {
-  const at = Date.parse(moment ?? '');
-  const saidAt = Date.parse(headers.get('date') ?? '');
-  return Number.isNaN(at) ? undefined : at - (Number.isNaN(saidAt) ? now : saidAt);
-};
-
 /** What an answer says of a lane. */
 export const toldBy = (answer: Answer, lane: Lane, now: number): Told => {
   const { own, above } = remainingHeaders[lane];
@@ -79,18 +73,8 @@ export const toldBy = (answer: Answer, lane: Lane, now: number): Told => {
   return {
     remaining: remaining.length > 0 ? Math.min(...remaining) : undefined,
     isOwn: count(answer.headers.get(own)) !== undefined,
-    resetsIn: lane === 'ruleWrites' ? until(answer.headers.get('x-rate-limit-reset'), answer, now) : undefined,
+    resetsIn: lane === 'ruleWrites' ? millisecondsUntil(answer.headers.get('x-rate-limit-reset'), answer.headers, now) : undefined,
   };
-};
-
-/** How many milliseconds an answer asks to wait, in each of the ways that Azure has for it. */
-export const askedWait = (answer: Answer, now: number): number | undefined => {
-  const { headers } = answer;
-  const milliseconds = count(headers.get('retry-after-ms') ?? headers.get('x-ms-retry-after-ms'));
-  if (milliseconds !== undefined) return milliseconds;
-  const said = headers.get('retry-after')?.trim();
-  const seconds = Number(said || Number.NaN);
-  return Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : until(said, answer, now);
 };
 
 /**
@@ -145,7 +129,7 @@ export const pace = ({ pacer, clock, onPaced }: PaceOptions) => ({
       const answer = await next(request);
       const told = (name: string): Told => toldBy(answer, laneNamed(name), clock.now());
       if (answer.status === 429)
-        permit.refused(nameOf(refusingLane(answer, mine)), askedWait(answer, clock.now()), told, clock.monotonic());
+        permit.refused(nameOf(refusingLane(answer, mine)), askedWait(answer.headers, clock.now()), told, clock.monotonic());
       else permit.answered(told, clock.monotonic());
       return answer;
     } finally {

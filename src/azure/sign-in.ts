@@ -4,6 +4,7 @@ import { ReconcileError, type Retry, type Stalls } from '../core/failure.ts';
 import type { Reason } from '../api/condition.ts';
 import { abortable } from '../runtime/abortable.ts';
 import { steadyText } from './failure.ts';
+import { askedWait } from './retry-after.ts';
 
 /** What the workload identity webhook puts into the pod. */
 export interface SignInOptions {
@@ -88,7 +89,7 @@ export const createCredential = (options: SignInOptions): Credential => {
                 sendRequest: async (request, next) => {
                   const response = await next(request);
                   if (response.status === 429)
-                    attempt.retryAfterSeconds = Number(response.headers.get('retry-after') ?? throttledSeconds) || throttledSeconds;
+                    attempt.retryAfterSeconds = (askedWait(response.headers, Date.now()) ?? 0) / 1000 || throttledSeconds;
                   return response;
                 },
               },

@@ -59,6 +59,7 @@ describe('what the SDKs throw', () => {
     [{ 'x-ms-retry-after-ms': '2500' }, 2.5],
     [{ 'retry-after': '9', 'retry-after-ms': '300' }, 0.3],
     [{ 'retry-after': 'soon' }, undefined],
+    [{ 'retry-after': '31536000' }, 86_400],
     [{ 'retry-after': '' }, undefined],
     [{}, undefined],
   ])('has the wait of %j', (headers, seconds) => {
@@ -69,6 +70,9 @@ describe('what the SDKs throw', () => {
     const inOneMinute = new Date(Date.now() + 60_000).toUTCString();
     expect(readAzureError(withHeaders({ 'retry-after': inOneMinute })).retryAfterSeconds).toBeGreaterThan(50);
     expect(readAzureError(withHeaders({ 'retry-after': 'Thu, 01 Jan 1970 00:00:00 GMT' })).retryAfterSeconds).toBe(0);
+    // By the clock of who names the date.
+    const headers = { 'retry-after': 'Thu, 01 Jan 1970 00:05:00 GMT', date: 'Thu, 01 Jan 1970 00:00:00 GMT' };
+    expect(readAzureError(withHeaders(headers)).retryAfterSeconds).toBe(300);
   });
 
   it.each<[string, unknown, Partial<AzureError>]>([

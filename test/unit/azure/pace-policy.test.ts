@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { askedWait, lanesOf, pace, toldBy, type Lane } from '../../../src/azure/pace-policy.ts';
+import { lanesOf, pace, toldBy, type Lane } from '../../../src/azure/pace-policy.ts';
 import { createPacer } from '../../../src/azure/pacer.ts';
 import { ReconcileError } from '../../../src/core/failure.ts';
 import { subscriptionId } from '../../support/notification.ts';
@@ -34,24 +34,6 @@ describe('a call', () => {
     ['DELETE', ruleId, ['deletes']],
   ])('%s %s comes under %j', (method, path, lanes) => {
     expect(lanesOf(method, path)).toEqual(lanes);
-  });
-});
-
-describe('the wait that an answer asks for', () => {
-  it.each<[Readonly<Record<string, string>>, number | undefined]>([
-    [{ 'retry-after': '17' }, 17_000],
-    [{ 'retry-after': '0' }, 0],
-    [{ 'retry-after': '-3' }, 0],
-    [{ 'retry-after-ms': '300', 'retry-after': '17' }, 300],
-    [{ 'x-ms-retry-after-ms': '300' }, 300],
-    [{ 'retry-after': new Date(start + 90_000).toUTCString() }, 90_000],
-    // Both by Azure's clock, whatever ours says.
-    [{ 'retry-after': new Date(start + 90_000).toUTCString(), date: new Date(start + 60_000).toUTCString() }, 30_000],
-    [{ 'retry-after': 'soon' }, undefined],
-    [{ 'retry-after': '' }, undefined],
-    [{}, undefined],
-  ])('in %j is %s ms', (headers, milliseconds) => {
-    expect(askedWait(answer(429, headers), start)).toBe(milliseconds);
   });
 });
 
