@@ -175,7 +175,7 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
     objects: createObjects(transport, store),
     azure,
     clusterFacts: createClusterFactsCache(azure.clusters, () => clock.now(), random),
-    survey: createSurvey(azure, () => clock.now(), random),
+    survey: createSurvey(azure, () => clock.monotonic(), random),
     again: (key) => late.controller?.add(key),
     secrets: createSecrets(transport),
     memory: createRunMemory(),

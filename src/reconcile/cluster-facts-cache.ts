@@ -30,6 +30,8 @@ interface Entry {
   readonly read: ReadFacts;
   readonly readAt: number;
   readonly expiresAt: number;
+  /** Since when it could not be read again. */
+  readonly staleSince?: number;
 }
 
 export const createClusterFactsCache = (clusters: Clusters, now: () => number, random: () => number): ClusterFactsCache => {
@@ -67,12 +69,22 @@ export const createClusterFactsCache = (clusters: Clusters, now: () => number, r
       }
       const pending = underWay.get(key);
       if (pending) return abortable(pending, signal);
+      const last = entry?.read.facts ?? remembered;
       // Shared by all who ask meanwhile, so it ends by its own deadline and not by that of who came first.
       const reading = read(clusterId, AbortSignal.timeout(readMilliseconds))
         .then((answer) => {
           // The first time anywhere in the period, then once per period: a thousand clusters never fall due together.
           const lifetime = answer.unreadable ? unreadableMilliseconds : (entry ? 1 : random()) * regularly;
           entries.set(key, { read: answer, readAt: now(), expiresAt: now() + lifetime });
+          return answer;
+        })
+        .catch((thrown: unknown) => {
+          if (!last || !(thrown instanceof ReconcileError) || thrown.reason === 'ClusterNotFound') throw thrown;
+          // What was read last serves on. It is asked for again ever more seldom: in an outage a thousand clusters would be asked for all the time.
+          const answer: ReadFacts = { facts: last, unreadable: thrown };
+          const staleSince = entry?.staleSince ?? now();
+          const wait = Math.min(Math.max(now() - staleSince, unreadableMilliseconds), regularly);
+          entries.set(key, { read: answer, readAt: now(), expiresAt: now() + wait, staleSince });
           return answer;
         })
         .finally(() => underWay.delete(key));

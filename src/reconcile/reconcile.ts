@@ -19,8 +19,7 @@ import { carryOut } from './carry-out.ts';
 import { finalize, wayOut } from './finalize.ts';
 import { nextTry, spreadingMilliseconds } from './next-try.ts';
 import type { Deps } from './ports.ts';
-import { partOf } from './remove.ts';
-import { beginRun, claim, isAskedFor, writeStatus, type Run } from './run.ts';
+import { beginRun, isAskedFor, writeStatus, type Run } from './run.ts';
 import { errorWithoutSecrets } from './secrets.ts';
 import type { Look } from './survey.ts';
 
@@ -30,8 +29,6 @@ const done: Requeue = { kind: 'done' };
 
 /** How old a list may be by which drift is looked for: as long as all who come for it need to have their turn. */
 const listAgeMilliseconds = 60_000;
-/** More than any list takes. */
-export const lateListMilliseconds = 5 * 60_000;
 /** Of the interval, so that a thousand objects don't look at Azure in the same second. */
 const intervalJitter = 0.1;
 /** The same for an object that a person must mend: many may be stalled by one thing. */
@@ -94,10 +91,10 @@ const visit = async (run: Run): Promise<Requeue> => {
     await deps.objects.addFinalizer(object, run.signal);
   }
   const look = lookForDrift(run);
-  if (look?.kind === 'later') return comeAgain(run, look.ready);
-  if (look?.kind === 'failed') {
-    claim(run, partOf[look.of], 'False', look.failure.reason, look.failure.message);
-    return fail(run, look.failure);
+  if (look?.kind === 'later') {
+    // The lists are being read: nobody waits for them in a run.
+    void look.ready?.then(() => deps.again(run.key));
+    return { kind: 'after', milliseconds: look.milliseconds };
   }
   run.listed = look?.listed;
   const failure = await carryOut(run);
@@ -115,12 +112,6 @@ const lookForDrift = ({ object, hasStood, deps }: Run): Look | undefined =>
   hasStood && !isAskedFor(object) && !conditionOf(object.status?.conditions, 'Stalled')
     ? deps.survey.look(object.spec, Math.min(listAgeMilliseconds, intervalOf(object, deps) / 2))
     : undefined;
-
-/** The lists are being read: nobody waits for them in a run. */
-const comeAgain = ({ key, deps }: Run, ready: Promise<unknown>): Requeue => {
-  void ready.then(() => deps.again(key));
-  return { kind: 'after', milliseconds: lateListMilliseconds };
-};
 
 /** Deletion: Azure first, the finalizer last. */
 const remove = async (run: Run): Promise<Requeue> => {

@@ -2,35 +2,44 @@ import { listScopeId, type Listing, type ListScope } from '../azure/listing.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { comparableId, type Place } from '../core/resource-id.ts';
 import { backOffMilliseconds } from '../runtime/back-off.ts';
-import { nextTry } from './next-try.ts';
+import { nextTry, spreadingMilliseconds } from './next-try.ts';
 
 /**
  * Lists of one kind of resource, each shared by all objects that look for drift at about the same time: what a pass reads grows with
  * Azure's pages and not with our objects. A list is of a whole subscription; where that may not be read, of a resource group; where not even
- * that may be read, or where the list is longer than what it saves, there is none, and everybody asks for what is theirs.
+ * that may be read, or where the lists cost more than they save, there is none, and everybody asks for what is theirs.
  */
 export interface SharedLists<Item> {
+  /** Sees to a list for a place that is not older than `maxAgeMilliseconds`. Undefined: there is nothing to wait for. */
+  prepare(place: Place, maxAgeMilliseconds: number): Wait | undefined;
   /**
-   * Sees to a list for a place that is not older than `maxAgeMilliseconds`. Returns undefined when there is nothing to wait for, else what
-   * to wait for: it never rejects, and the one who waits asks again.
-   * @throws ReconcileError when Azure could not be asked a moment ago: with the time when it will be asked again
+   * What a list that is fresh enough shows of one thing. Undefined means nothing: it may be there all the same.
+   * @throws ReconcileError when Azure could not be asked for the list again and again: with the time when it will be asked next
    */
-  prepare(place: Place, maxAgeMilliseconds: number): Promise<void> | undefined;
-  /** What a list that is fresh enough shows of one thing. Undefined means nothing: it may be there all the same. */
   find(place: Place, id: string, maxAgeMilliseconds: number): Item | undefined;
   /** Whether a place is looked at by lists, as far as is known. */
   isShared(place: Place): boolean;
+  /** How long the last list for a place took, in milliseconds. */
+  duration(place: Place): number;
+  /** When a list of a subscription was last read to its end; -Infinity: never. */
+  takenAt(subscriptionId: string): number;
   /** A thing was written: what older lists say of it no longer counts. */
   forget(id: string): void;
 }
 
+/** When to ask again: when a list that is being read is there (it never rejects), or after some time. */
+export type Wait = { readonly ready: Promise<void> } | { readonly milliseconds: number };
+
 interface SharedListsOptions<Item> {
   readonly list: (scope: ListScope, signal: AbortSignal) => Promise<Listing<Item>>;
   readonly idOf: (item: Item) => string;
-  /** How many reads of one thing each object is spared. */
-  readonly readsSpared: number;
+  /** What is worth keeping of an item; undefined: nothing. A subscription may hold thousands of other people's. */
+  readonly keep: (item: Item) => Item | undefined;
   /** What the list is of, for people. */
   readonly label: string;
+  /** When a list of another kind in this subscription was last read to its end. */
+  readonly othersTakenAt: (subscriptionId: string) => number;
+  /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
   readonly random: () => number;
 }
@@ -39,26 +48,35 @@ interface Shelf<Item> {
   items: Map<string, Item>;
   /** When the last page was there: those who waited for a long list must find it young. */
   takenAt: number;
+  milliseconds: number;
+  underWay: Promise<void> | undefined;
   /** What was written while the list was being read. */
   readonly written: Set<string>;
-  underWay: Promise<void> | undefined;
-  /** What lists have cost and saved since `countedSince`: whether they pay. */
-  pages: number;
-  uses: number;
-  countedSince: number;
+  /** What the lists have cost and saved since then: whether they pay. */
+  balance: { pages: number; hits: number; readonly since: number };
   /** No list before this time: it may not be read, or it doesn't pay. */
   without: { readonly until: number; readonly why: 'refused' | 'dear' } | undefined;
-  failed: { readonly until: number; readonly error: ReconcileError } | undefined;
-  failures: number;
-  failedSince: number | undefined;
+  trouble: Trouble | undefined;
+}
+
+/** That Azure could not be asked for a list. */
+interface Trouble {
+  readonly error: ReconcileError;
+  readonly since: number;
+  readonly times: number;
+  readonly until: number;
 }
 
 /** A list of forty pages takes some ten seconds. */
 const listMilliseconds = 120_000;
 /** Over this time it is counted what lists cost and save: many objects have the same interval, and some a shorter one. */
 const countedMilliseconds = 3_600_000;
-/** A list that may not be read, or doesn't pay, is tried again after this time. */
-const withoutMilliseconds = 6 * 3_600_000;
+/** A list that may not be read is tried again after this time: a right may have been given. */
+const refusedMilliseconds = 30 * 60_000;
+/** The same for one that doesn't pay. */
+const dearMilliseconds = 6 * 3_600_000;
+/** A list that nobody has asked for in so long is dropped. */
+const unusedMilliseconds = 24 * 3_600_000;
 const backOff = { baseMilliseconds: 1000, jitter: 0.25 };
 
 /** The failures of which every call would suffer. Any other is about this list, and what it would have shown can be asked for one by one. */
@@ -73,134 +91,143 @@ const outages: readonly ReconcileError['reason'][] = [
   'CredentialUnavailable',
 ];
 
-const shelfKey = ({ subscriptionId, resourceGroup }: ListScope): string =>
-  comparableId(listScopeId(resourceGroup === undefined ? { subscriptionId } : { subscriptionId, resourceGroup }));
+const shelfKey = (scope: ListScope): string => comparableId(listScopeId(scope));
+/** The lists in which a place stands, the larger first. */
+const scopesOf = ({ subscriptionId, resourceGroup }: Place): readonly ListScope[] => [
+  { subscriptionId },
+  { subscriptionId, resourceGroup },
+];
 
 export const createSharedLists = <Item>(options: SharedListsOptions<Item>): SharedLists<Item> => {
   const { now, random } = options;
   const shelves = new Map<string, Shelf<Item>>();
 
-  const shelfOf = (scope: ListScope): Shelf<Item> => {
-    const key = shelfKey(scope);
-    const known = shelves.get(key);
-    if (known) return known;
-    const empty: Shelf<Item> = {
-      items: new Map(),
-      takenAt: -Infinity,
-      written: new Set(),
-      underWay: undefined,
-      pages: 0,
-      uses: 0,
-      countedSince: now(),
-      without: undefined,
-      failed: undefined,
-      failures: 0,
-      failedSince: undefined,
-    };
-    shelves.set(key, empty);
-    return empty;
-  };
+  const newShelf = (): Shelf<Item> => ({
+    items: new Map(),
+    takenAt: -Infinity,
+    milliseconds: 0,
+    underWay: undefined,
+    written: new Set(),
+    balance: { pages: 0, hits: 0, since: now() },
+    without: undefined,
+    trouble: undefined,
+  });
 
   /** The list that serves a place: of its subscription, unless that is refused, else of its group. Undefined: there is none. */
-  const servingList = ({
-    subscriptionId,
-    resourceGroup,
-  }: Place): { readonly scope: ListScope; readonly shelf: Shelf<Item> } | undefined => {
-    for (const scope of [{ subscriptionId }, { subscriptionId, resourceGroup }] satisfies readonly ListScope[]) {
-      const shelf = shelfOf(scope);
+  const serving = (place: Place): { readonly scope: ListScope; readonly shelf: Shelf<Item> } | undefined => {
+    for (const scope of scopesOf(place)) {
+      const shelf = shelves.get(shelfKey(scope)) ?? newShelf();
+      shelves.set(shelfKey(scope), shelf);
       if (!shelf.without || now() >= shelf.without.until) return { scope, shelf };
       if (shelf.without.why === 'dear') return undefined;
     }
     return undefined;
   };
 
-  const fail = (shelf: Shelf<Item>, scope: ListScope, thrown: unknown): void => {
-    const error =
-      thrown instanceof ReconcileError
-        ? thrown
-        : new ReconcileError(
-            'AzureUnavailable',
-            `Could not list the ${options.label} of ${listScopeId(scope)}: it took longer than ${listMilliseconds / 60_000} minutes.`,
-            { cause: thrown },
-          );
-    if (!outages.includes(error.reason)) {
-      shelf.without = { until: now() + withoutMilliseconds, why: 'refused' };
+  const understood = (thrown: unknown, scope: ListScope): ReconcileError => {
+    if (thrown instanceof ReconcileError) return thrown;
+    const isLate = thrown instanceof DOMException && thrown.name === 'TimeoutError';
+    return new ReconcileError(
+      isLate ? 'AzureUnavailable' : 'AzureError',
+      `Could not list the ${options.label} of ${listScopeId(scope)}: ${isLate ? `it took longer than ${listMilliseconds / 60_000} minutes.` : 'the operator could not read the answer; its log says more.'}`,
+      { cause: thrown },
+    );
+  };
+
+  const fail = (shelf: Shelf<Item>, scope: ListScope, error: ReconcileError): void => {
+    const since = shelf.trouble?.since ?? now();
+    const lasted = now() - since;
+    const isAlone = lasted >= spreadingMilliseconds && options.othersTakenAt(scope.subscriptionId) > since;
+    if (!outages.includes(error.reason) || isAlone) {
+      shelf.without = { until: now() + refusedMilliseconds, why: 'refused' };
+      shelf.trouble = undefined;
       return;
     }
-    shelf.failures += 1;
-    shelf.failedSince ??= now();
-    const next = nextTry(error.retry, shelf.failures, now() - shelf.failedSince, random());
+    const times = (shelf.trouble?.times ?? 0) + 1;
+    const next = nextTry(error.retry, times, lasted, random());
     const wait =
       next.kind === 'after'
         ? next.milliseconds
-        : backOffMilliseconds({ ...backOff, capMilliseconds: next.capMilliseconds }, shelf.failures, random());
-    shelf.failed = { until: now() + wait, error };
+        : backOffMilliseconds({ ...backOff, capMilliseconds: next.capMilliseconds }, times, random());
+    shelf.trouble = { error, since, times, until: now() + wait };
   };
 
   const take = async (shelf: Shelf<Item>, scope: ListScope): Promise<void> => {
+    const begun = now();
     shelf.written.clear();
     try {
       const { items, pages } = await options.list(scope, AbortSignal.timeout(listMilliseconds));
-      shelf.items = new Map(items.map((item) => [comparableId(options.idOf(item)), item]));
-      shelf.takenAt = now();
-      shelf.failed = undefined;
-      shelf.without = undefined;
-      shelf.failures = 0;
-      shelf.failedSince = undefined;
+      const kept = items.map((item) => options.keep(item)).filter((item) => item !== undefined);
+      shelf.items = new Map(kept.map((item) => [comparableId(options.idOf(item)), item]));
       for (const id of shelf.written) shelf.items.delete(id);
-      shelf.pages += pages;
+      shelf.takenAt = now();
+      shelf.milliseconds = now() - begun;
+      shelf.balance.pages += pages;
+      shelf.without = undefined;
+      shelf.trouble = undefined;
     } catch (thrown) {
-      fail(shelf, scope, thrown);
+      fail(shelf, scope, understood(thrown, scope));
     } finally {
       shelf.underWay = undefined;
     }
   };
 
+  const dropUnused = (): void => {
+    for (const [key, { takenAt, underWay, without, trouble }] of shelves)
+      if (!underWay && !without && !trouble && now() - takenAt > unusedMilliseconds) shelves.delete(key);
+  };
+
   /** From time to time: whether the lists have cost more than they have saved. */
   const isDear = (shelf: Shelf<Item>): boolean => {
-    if (now() - shelf.countedSince < countedMilliseconds) return false;
-    const dear = shelf.pages > shelf.uses * options.readsSpared;
-    if (dear) shelf.without = { until: now() + withoutMilliseconds, why: 'dear' };
-    shelf.pages = 0;
-    shelf.uses = 0;
-    shelf.countedSince = now();
-    return dear;
+    const { pages, hits, since } = shelf.balance;
+    if (now() - since < countedMilliseconds) return false;
+    shelf.balance = { pages: 0, hits: 0, since: now() };
+    if (pages <= hits) return false;
+    shelf.without = { until: now() + dearMilliseconds, why: 'dear' };
+    return true;
   };
 
   const isFresh = (shelf: Shelf<Item>, maxAgeMilliseconds: number): boolean => now() - shelf.takenAt <= maxAgeMilliseconds;
 
+  /** One failure, or a wait that Azure asks for, is no news: nobody's status changes for it. What lasts is. */
+  const isPassing = ({ error, times, since }: Trouble): boolean =>
+    times === 1 || (error.reason === 'Throttled' && now() - since < spreadingMilliseconds);
+
   return {
     prepare: (place, maxAgeMilliseconds) => {
-      const serving = servingList(place);
-      if (!serving) return undefined;
-      const { scope, shelf } = serving;
-      if (isFresh(shelf, maxAgeMilliseconds)) {
-        shelf.uses += 1;
-        return undefined;
-      }
-      const wait = (shelf.failed?.until ?? 0) - now();
-      if (shelf.failed && wait > 0) {
-        const { reason, message, stalls, later, cause } = shelf.failed.error;
-        throw new ReconcileError(reason, message, {
-          stalls,
-          cause,
-          ...(later === undefined ? {} : { later }),
-          retry: { kind: 'after', seconds: wait / 1000 },
-        });
-      }
-      if (!shelf.underWay && isDear(shelf)) return undefined;
-      shelf.underWay ??= take(shelf, scope);
-      return shelf.underWay;
+      const found = serving(place);
+      if (!found || isFresh(found.shelf, maxAgeMilliseconds)) return undefined;
+      const { scope, shelf } = found;
+      if (shelf.underWay) return { ready: shelf.underWay };
+      const wait = (shelf.trouble?.until ?? 0) - now();
+      if (shelf.trouble && wait > 0) return isPassing(shelf.trouble) ? { milliseconds: wait } : undefined;
+      if (isDear(shelf)) return undefined;
+      dropUnused();
+      shelves.set(shelfKey(scope), shelf);
+      shelf.underWay = take(shelf, scope);
+      return { ready: shelf.underWay };
     },
     find: (place, id, maxAgeMilliseconds) => {
-      for (const scope of [{ subscriptionId: place.subscriptionId }, place]) {
-        const shelf = shelves.get(shelfKey(scope));
-        const item = shelf && isFresh(shelf, maxAgeMilliseconds) ? shelf.items.get(comparableId(id)) : undefined;
-        if (item !== undefined) return item;
+      const { shelf } = serving(place) ?? {};
+      if (!shelf) return undefined;
+      if (isFresh(shelf, maxAgeMilliseconds)) {
+        const item = shelf.items.get(comparableId(id));
+        if (item !== undefined) shelf.balance.hits += 1;
+        return item;
       }
-      return undefined;
+      if (!shelf.trouble) return undefined;
+      const { error, until } = shelf.trouble;
+      const { reason, message, stalls, later, cause } = error;
+      const retry = { kind: 'after', seconds: Math.max(0, until - now()) / 1000 } as const;
+      throw new ReconcileError(reason, message, { stalls, cause, retry, ...(later === undefined ? {} : { later }) });
     },
-    isShared: (place) => servingList(place) !== undefined,
+    isShared: (place) => serving(place) !== undefined,
+    duration: (place) => serving(place)?.shelf.milliseconds ?? 0,
+    takenAt: (subscriptionId) =>
+      Math.max(
+        ...[...shelves].filter(([key]) => `${key}/`.startsWith(`${shelfKey({ subscriptionId })}/`)).map(([, { takenAt }]) => takenAt),
+        -Infinity,
+      ),
     forget: (id) => {
       for (const shelf of shelves.values()) {
         shelf.items.delete(comparableId(id));

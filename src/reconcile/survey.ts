@@ -1,7 +1,7 @@
 import type { MaintenanceNotificationSpec } from '../api/maintenance-notification.ts';
+import { ownerTagName, readerRoleId } from '../api/names.ts';
 import type { ObservedAlertRule } from '../azure/alert-rules.ts';
 import { hasReceivers, type ActionGroup } from '../core/action-group.ts';
-import { ReconcileError } from '../core/failure.ts';
 import type { InventoryEntry } from '../core/inventory.ts';
 import { placeOf } from '../core/place.ts';
 import { parseResourceId, resourceIdOf, type Place } from '../core/resource-id.ts';
@@ -9,19 +9,20 @@ import { readerScopes, type RoleAssignment } from '../core/role-assignment.ts';
 import type { Azure } from './ports.ts';
 import { createSharedLists, type SharedLists } from './shared-lists.ts';
 
-/** What the shared lists show to one run. Undefined means that they show nothing, not that nothing is there. */
+/**
+ * What the shared lists show to one run. Undefined means that they show nothing, not that nothing is there. Each throws a ReconcileError when
+ * Azure can't be asked for the list that would show it.
+ */
 export interface Listed {
   actionGroup(id: string): ActionGroup | undefined;
   alertRule(id: string): ObservedAlertRule | undefined;
-  /** @param clusterId the lists are those of the cluster's subscription */
   roleAssignment(id: string): RoleAssignment | undefined;
 }
 
-/** What a look at the lists came to: they are there; they are being read; or Azure could not be asked, and for which part that was. */
+/** What a look at the lists came to: they show what they can; or it is to be made again, when `ready` has resolved or the time is over. */
 export type Look =
   | { readonly kind: 'listed'; readonly listed: Listed }
-  | { readonly kind: 'later'; readonly ready: Promise<unknown> }
-  | { readonly kind: 'failed'; readonly of: InventoryEntry['kind']; readonly failure: ReconcileError };
+  | { readonly kind: 'later'; readonly milliseconds: number; readonly ready: Promise<unknown> | undefined };
 
 /** Looks for drift by lists that all objects of a subscription share. */
 export interface Survey {
@@ -52,33 +53,43 @@ const wantsOf = (spec: MaintenanceNotificationSpec): readonly Want[] => {
   ];
 };
 
+/** More than any list takes: who waits for one comes again by then, whatever became of it. */
+const lateListMilliseconds = 5 * 60_000;
+
+const isTagged = (tags: Readonly<Record<string, string>>): boolean => Object.keys(tags).some((name) => name.toLowerCase() === ownerTagName);
+
+/** @param now milliseconds of a clock that never goes back */
 export const createSurvey = (
   { actionGroups, alertRules, roleAssignments }: Pick<Azure, 'actionGroups' | 'alertRules' | 'roleAssignments'>,
   now: () => number,
   random: () => number,
 ): Survey => {
-  const groups = createSharedLists({
+  const othersTakenAt = (subscriptionId: string): number => Math.max(...Object.values(lists).map((each) => each.takenAt(subscriptionId)));
+  const groups = createSharedLists<ActionGroup>({
     list: (scope, signal) => actionGroups.list(scope, signal),
     idOf: ({ id }) => id,
-    readsSpared: 1,
+    // Of a group that nobody of us made only matters that it exists.
+    keep: (group) => (isTagged(group.tags) ? group : { ...group, receivers: [], strangers: [], tags: {} }),
     label: 'action groups',
+    othersTakenAt,
     now,
     random,
   });
-  const rules = createSharedLists({
+  const rules = createSharedLists<ObservedAlertRule>({
     list: (scope, signal) => alertRules.list(scope, signal),
     idOf: ({ rule }) => rule.id,
-    readsSpared: 1,
+    keep: (observed) => (isTagged(observed.rule.tags) ? observed : undefined),
     label: 'alert rules',
+    othersTakenAt,
     now,
     random,
   });
-  const assignments = createSharedLists({
+  const assignments = createSharedLists<RoleAssignment>({
     list: (scope, signal) => roleAssignments.list(scope, signal),
     idOf: ({ id }) => id,
-    // One at the resource group and one at the subscription, unless the spec says otherwise.
-    readsSpared: 2,
+    keep: (assignment) => (assignment.roleId === readerRoleId ? assignment : undefined),
     label: 'role assignments',
+    othersTakenAt,
     now,
     random,
   });
@@ -86,25 +97,24 @@ export const createSurvey = (
 
   return {
     look: (spec, maxAgeMilliseconds) => {
-      const waits: Promise<void>[] = [];
-      for (const { of, place } of wantsOf(spec)) {
-        try {
-          const wait = lists[of].prepare(place, maxAgeMilliseconds);
-          if (wait) waits.push(wait);
-        } catch (thrown) {
-          if (!(thrown instanceof ReconcileError)) throw thrown;
-          return { kind: 'failed', of, failure: thrown };
-        }
-      }
-      if (waits.length > 0) return { kind: 'later', ready: Promise.all(waits) };
+      const wants = wantsOf(spec);
+      // Lists of very different length are all young when the longest is there.
+      const maxAge = maxAgeMilliseconds + Math.max(...wants.map(({ of, place }) => lists[of].duration(place)));
+      const waits = wants.map(({ of, place }) => lists[of].prepare(place, maxAge)).filter((wait) => wait !== undefined);
+      const readies = waits.flatMap((wait) => ('ready' in wait ? [wait.ready] : []));
+      if (readies.length > 0) return { kind: 'later', milliseconds: lateListMilliseconds, ready: Promise.all(readies) };
+      const milliseconds = Math.max(0, ...waits.flatMap((wait) => ('milliseconds' in wait ? [wait.milliseconds] : [])));
+      if (milliseconds > 0) return { kind: 'later', milliseconds, ready: undefined };
+
       const cluster = resourceIdOf(spec.clusterResourceId);
       const findIn = <Item>(shared: SharedLists<Item>, place: Place | undefined, id: string): Item | undefined =>
-        place && shared.find(place, id, maxAgeMilliseconds);
+        place && shared.find(place, id, maxAge);
       return {
         kind: 'listed',
         listed: {
           actionGroup: (id) => findIn(groups, parseResourceId(id), id),
           alertRule: (id) => findIn(rules, parseResourceId(id), id),
+          // The lists are those of the cluster's subscription.
           roleAssignment: (id) => findIn(assignments, cluster, id),
         },
       };

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ReconcileError } from '../../src/core/failure.ts';
 import type { MaintenanceNotificationSpec } from '../../src/api/maintenance-notification.ts';
 import type { Azure } from '../../src/reconcile/ports.ts';
+import { startDays } from '../support/days.ts';
 import { specWith } from '../support/notification.ts';
 import { byHand, clusterId, shop, startBench, worldWithout, type Bench, type benchWorld } from '../support/reconcile-bench.ts';
 
@@ -26,6 +27,9 @@ const pass = async (count: number): Promise<void> => {
   bench.clock.advance(600_000);
   await Promise.all(names(count).map((name) => bench.run({ key: `platform/${name}` })));
 };
+
+const readyOf = (name: string): string | undefined =>
+  bench.object(`platform/${name}`).status?.conditions?.find(({ type }) => type === 'Ready')?.status;
 
 const reads = (): readonly string[] => bench.azureCalls().filter((line) => !line.includes('managedClusters'));
 
@@ -155,6 +159,82 @@ describe('a subscription that may not be listed', () => {
   });
 });
 
+describe('a list that alone can’t be read', () => {
+  const broken = (failure: ReconcileError): void => {
+    bench.bend = (azure): Azure => ({
+      ...azure,
+      roleAssignments: { ...azure.roleAssignments, list: () => Promise.reject(failure) },
+    });
+  };
+
+  it('is done without when it has failed for ten minutes and the others have not', async () => {
+    bench = await startBench();
+    await stand(1);
+    broken(new ReconcileError('AzureUnavailable', 'Azure could not be reached.'));
+    bench.emulator.world.removeRoleAssignment(bench.object('platform/n0').status!.readerAssignments![0]!.id.split('/').at(-1)!);
+    const days = startDays(bench, ['platform/n0']);
+    await days.pass(25 * 60_000);
+    expect(bench.events).toContainEqual(expect.stringContaining('DriftCorrected: The Reader assignment'));
+    expect(readyOf('n0')).toBe('True');
+  });
+
+  it('holds up no other part', async () => {
+    bench = await startBench();
+    await stand(1);
+    broken(new ReconcileError('AzureUnavailable', 'Azure could not be reached.'));
+    bench.emulator.world.changeAlertRule(bench.object('platform/n0').status!.alertRuleId!, (body) => ({
+      ...body,
+      properties: { ...body.properties, enabled: false },
+    }));
+    await startDays(bench, ['platform/n0']).pass(5000);
+    expect(bench.events).toContainEqual(expect.stringContaining('DriftCorrected: Somebody had changed the alert rule'));
+  });
+
+  it('of a subscription for lack of a right is tried again after half an hour', async () => {
+    bench = await startBench();
+    await stand(1);
+    broken(new ReconcileError('AccessDenied', 'No.'));
+    await pass(1);
+    bench.bend = (azure) => azure;
+    for (let passes = 0; passes < 4; passes += 1) await pass(1);
+    bench.forget();
+    await pass(1);
+    expect(reads().filter((line) => line.startsWith('GET'))).toEqual([]);
+  });
+});
+
+describe('lists of very different length', () => {
+  it('are all young when the longest is there, whatever the interval', async () => {
+    bench = await startBench();
+    await stand(1, { interval: '30s' });
+    let lists = 0;
+    const slow =
+      <Answer>(seconds: number, list: () => Promise<Answer>) =>
+      async (): Promise<Answer> => {
+        lists += 1;
+        if (lists > 20) throw new Error('read in turns for ever');
+        const answer = await list();
+        bench.clock.advance(seconds * 1000);
+        return answer;
+      };
+    bench.bend = (azure): Azure => ({
+      ...azure,
+      alertRules: {
+        ...azure.alertRules,
+        list: (scope, signal) => slow(20, () => azure.alertRules.list(scope, signal))(),
+      },
+      roleAssignments: {
+        ...azure.roleAssignments,
+        list: (scope, signal) => slow(40, () => azure.roleAssignments.list(scope, signal))(),
+      },
+    });
+    bench.clock.advance(60_000);
+    await bench.run({ key: 'platform/n0' });
+    expect(lists).toBeLessThanOrEqual(4);
+    expect(bench.azureWrites()).toEqual([]);
+  });
+});
+
 describe('lists that are longer than what they save', () => {
   it('are given up after an hour, and everything is looked at one by one', async () => {
     bench = await startBench({ pageSize: 1 });
@@ -202,6 +282,8 @@ describe('an outage', () => {
     await pass(10);
     expect(lists).toBe(3);
     expect(reads()).toEqual([]);
+    // One failure is no news: nobody's status is written for it.
+    expect(bench.kubernetesWrites()).toEqual([]);
     expect(bench.object('platform/n3').status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
     bench.bend = (azure) => azure;
     await pass(10);

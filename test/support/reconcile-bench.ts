@@ -15,7 +15,7 @@ import { createStore } from '../../src/kube/store.ts';
 import { createClusterFactsCache } from '../../src/reconcile/cluster-facts-cache.ts';
 import { createObjects } from '../../src/reconcile/objects.ts';
 import type { Azure, Deps, RunLog, Settings } from '../../src/reconcile/ports.ts';
-import { createReconcile, lateListMilliseconds } from '../../src/reconcile/reconcile.ts';
+import { createReconcile } from '../../src/reconcile/reconcile.ts';
 import { createRunMemory } from '../../src/reconcile/run-memory.ts';
 import { createSecrets } from '../../src/reconcile/secrets.ts';
 import { createSurvey } from '../../src/reconcile/survey.ts';
@@ -208,10 +208,19 @@ export const startBench = async (options: Partial<EmulatorOptions> = {}): Promis
     const before = api.writes.length;
     const statuses = (): readonly MaintenanceNotification[] =>
       api.writes.slice(before).flatMap(({ what, object }) => (what === 'status' ? [object] : []));
-    let again = Promise.withResolvers<string>();
+    /** The lists that the run has left to be read. */
+    let reading: Promise<unknown> | undefined;
     const reconcile = createReconcile({
       ...process,
-      again: (asked) => again.resolve(asked),
+      survey: {
+        ...process.survey,
+        look: (...asked) => {
+          const look = process.survey.look(...asked);
+          reading = look.kind === 'later' ? look.ready : undefined;
+          return look;
+        },
+      },
+      again: () => undefined,
       secrets: createSecrets(api.transport),
       azure: bench.bend(edge),
       announce: (_, { type, reason, message }: Announcement) => void events.push(`${type} ${reason}: ${message}`),
@@ -226,9 +235,9 @@ export const startBench = async (options: Partial<EmulatorOptions> = {}): Promis
       const calls = (): Promise<Requeue> => reconcile(which, how.signal ?? never, how.stopping ?? never);
       requeue = await calls();
       // The lists were being read: the queue would bring the key back when they are there.
-      while (requeue.kind === 'after' && requeue.milliseconds === lateListMilliseconds) {
-        await again.promise;
-        again = Promise.withResolvers<string>();
+      while (reading) {
+        await reading;
+        reading = undefined;
         requeue = await calls();
       }
     } catch (error) {
