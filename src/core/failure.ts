@@ -43,3 +43,7 @@ export class ReconcileError extends Error {
     this.later = how.later;
   }
 }
+
+/** Whether the operator lacks a right for it: what it may not see may be there all the same. */
+export const isDenied = (thrown: unknown): thrown is ReconcileError =>
+  thrown instanceof ReconcileError && (thrown.reason === 'AccessDenied' || thrown.reason === 'AccessDeniedByCondition');

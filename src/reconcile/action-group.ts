@@ -1,7 +1,7 @@
 import type { ActionGroup } from '../core/action-group.ts';
 import { decide, type Decision } from '../core/decide.ts';
 import { actionGroupDifference } from '../core/difference.ts';
-import { ReconcileError } from '../core/failure.ts';
+import { isDenied, ReconcileError } from '../core/failure.ts';
 import { mark, recordWrite, refuse } from './change.ts';
 import { claim, foreignTagsOf, lookFor, mayAdopt, type Run } from './run.ts';
 
@@ -48,7 +48,7 @@ export const ensureOthersExist = async (run: Run, desired: ActionGroup | undefin
     if (run.listed?.actionGroup(id)) continue;
     const found = await run.deps.azure.actionGroups.observe(id, run.signal).catch((thrown: unknown) => {
       // Not being allowed to look at somebody else's group is no reason to do nothing: the rule may call it all the same.
-      if (thrown instanceof ReconcileError && thrown.reason === 'AccessDenied') return 'unreadable' as const;
+      if (isDenied(thrown)) return 'unreadable' as const;
       throw thrown;
     });
     if (found === undefined)

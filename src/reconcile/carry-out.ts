@@ -2,7 +2,7 @@ import { desiredActionGroup, hasReceivers } from '../core/action-group.ts';
 import { desiredAlertRule } from '../core/alert-rule.ts';
 import { prerequisitesMet, type ClusterFacts } from '../core/cluster-facts.ts';
 import { conditionOf } from '../core/conditions.ts';
-import type { PartType } from '../api/condition.ts';
+import type { PartType, Reason } from '../api/condition.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { announce, leftovers, withInherited, type Inventory } from '../core/inventory.ts';
 import { derivedIds, placeOf } from '../core/place.ts';
@@ -94,6 +94,17 @@ const begin = async (run: Run, ids: ReturnType<typeof derivedIds>): Promise<void
   );
 };
 
+/** Why a cluster could not be read, where the rest would be in vain too, or has to wait as well. */
+const stopsTheRest: readonly Reason[] = [
+  'ClusterNotFound',
+  'SubscriptionNotFound',
+  'Throttled',
+  'AuthenticationFailed',
+  'AuthenticationUnavailable',
+  'FederatedCredentialMismatch',
+  'CredentialUnavailable',
+];
+
 /** Reads the cluster, or takes what is known of it; says whether Azure will announce anything. Returns the rule's location. */
 const readCluster = async (run: Run): Promise<string> => {
   const { spec, metadata, status } = run.object;
@@ -109,8 +120,8 @@ const readCluster = async (run: Run): Promise<string> => {
     return spec.placement?.location ?? facts.location;
   } catch (thrown) {
     const location = spec.placement?.location ?? status?.cluster?.location;
-    // Not being allowed to look at the cluster holds nothing back, as long as it is known where the rule goes.
-    if (!(thrown instanceof ReconcileError && thrown.reason === 'AccessDenied' && location)) throw thrown;
+    // What is known of the cluster only decides a warning, as long as it is known where the rule goes.
+    if (!(thrown instanceof ReconcileError && location) || stopsTheRest.includes(thrown.reason)) throw thrown;
     claim(run, 'PrerequisitesMet', 'Unknown', thrown.reason, thrown.message);
     return location;
   }
