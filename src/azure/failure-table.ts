@@ -1,4 +1,5 @@
 import type { Reason } from '../api/condition.ts';
+import { shellWord } from '../core/shell-word.ts';
 
 /** A failed call, as the sentences speak of it. */
 export interface Said {
@@ -53,9 +54,6 @@ const always =
   () =>
     what;
 
-/** As a shell reads it. */
-const word = (text: string): string => (/^[\w./:-]+$/.test(text) ? text : `'${text}'`);
-
 /** The narrowest of Azure's own roles that fits the operator, by the action it lacks. */
 const roles: readonly (readonly [RegExp, string])[] = [
   [/^Microsoft\.Authorization\/roleAssignments\/(?:write|delete)$/i, 'Role Based Access Control Administrator'],
@@ -66,7 +64,7 @@ const roles: readonly (readonly [RegExp, string])[] = [
 
 const grant = (text: string, role: string, scope: string): string => {
   const principal = /object id '([^']+)'/.exec(text)?.[1] ?? "<the object id of the operator's identity>";
-  return `az role assignment create --assignee-object-id ${principal} --assignee-principal-type ServicePrincipal --role "${role}" --scope ${word(scope)}`;
+  return `az role assignment create --assignee-object-id ${principal} --assignee-principal-type ServicePrincipal --role "${role}" --scope ${shellWord(scope)}`;
 };
 
 const roleFor = (action: string): string => roles.find(([pattern]) => pattern.test(action))?.[1] ?? `<a role with ${action}>`;
@@ -109,7 +107,7 @@ const locked: Sentence = ({ text, quote }) => {
   const scopes = /scope\(s\) are locked: ('[^']+'(?:, ?'[^']+')*)/.exec(text)?.[1]?.replaceAll("'", '').split(/, ?/);
   const [, subscription, group] = /^\/subscriptions\/([^/]+)(?:\/resourceGroups\/([^/]+))?/i.exec(scopes?.[0] ?? '') ?? [];
   if (!scopes || !subscription) return `A lock is in the way: remove it, or ask its owner. Azure says: ${quote}`;
-  const where = `--subscription ${subscription}${group ? ` --resource-group ${word(group)}` : ''}`;
+  const where = `--subscription ${subscription}${group ? ` --resource-group ${shellWord(group)}` : ''}`;
   return `A lock is in the way, at ${scopes.join(' and ')}: remove it, or ask its owner. To find it: az lock list ${where} --query "[].id"; to remove it: az lock delete --ids <id>`;
 };
 

@@ -1,14 +1,19 @@
 import { ownerTagName } from '../api/names.ts';
-import { needsReplacement, type Difference } from './difference.ts';
+import { unchangeable, type Difference } from './difference.ts';
 import { ownerDescription, ownerWords, type Owner } from './owner.ts';
+import { shellWord } from './shell-word.ts';
 
 /** What to do about one thing in Azure. */
-export type Decision =
-  | { readonly kind: 'create' }
-  | { readonly kind: 'keep' }
-  | Change
-  /** It is not ours, so it stays as it is. `owner` is what its tag says, if it has one. */
-  | { readonly kind: 'refuse'; readonly owner: string | undefined };
+export type Decision = { readonly kind: 'create' } | { readonly kind: 'keep' } | Change | Refusal;
+
+/** It is not ours, so it stays as it is. */
+interface Refusal {
+  readonly kind: 'refuse';
+  /** What its tag says, if it has one. */
+  readonly owner: string | undefined;
+  /** What differs and is never changed by Azure: to take it over, it would have to be deleted. */
+  readonly unchangeable: readonly string[];
+}
 
 interface Change {
   readonly kind: 'update' | 'replace';
@@ -29,7 +34,7 @@ export const isOurAssignment = (description: string, owner: Owner): boolean => d
 
 /**
  * What to do, from what is there (undefined: nothing) and how it differs. What isn't ours is never changed, unless the object may take it
- * over.
+ * over; and never deleted.
  */
 export const decide = (
   observed: { readonly tags: Tags } | undefined,
@@ -39,12 +44,28 @@ export const decide = (
 ): Decision => {
   if (!observed) return { kind: 'create' };
   const adopts = !isOurs(observed.tags, owner);
-  if (adopts && !mayAdopt) return { kind: 'refuse', owner: ownerOf(observed.tags) };
+  const fixed = unchangeable(differences);
+  if (adopts && (!mayAdopt || fixed.length > 0)) return { kind: 'refuse', owner: ownerOf(observed.tags), unchangeable: fixed };
   if (differences.length === 0) return { kind: 'keep' };
-  return { kind: needsReplacement(differences) ? 'replace' : 'update', differences, adopts };
+  return { kind: fixed.length > 0 ? 'replace' : 'update', differences, adopts };
 };
 
-/** Why something that isn't ours was left alone, whose it is, and how to hand it over. */
-export const refusal = (what: string, id: string, foreignOwner: string | undefined, owner: Owner): string =>
-  `The ${what} ${id} exists and is not ours (${foreignOwner === undefined ? `it has no tag ${ownerTagName}` : `its tag ${ownerTagName} says ${foreignOwner}`}), so it was left as it is. ` +
-  `Delete it, or let it be taken over with spec.conflictPolicy: Adopt, or hand it over: az tag update --operation Merge --resource-id ${id} --tags ${ownerTagName}=${ownerWords(owner)}.`;
+/** Why something that isn't ours was left alone, whose it is, and what to do. */
+export const refusal = (options: {
+  readonly what: string;
+  readonly id: string;
+  readonly decision: Refusal;
+  readonly owner: Owner;
+  /** Whether `spec.conflictPolicy` is Adopt already. */
+  readonly adopting: boolean;
+}): string => {
+  const { what, id, owner, decision } = options;
+  const whose = decision.owner === undefined ? `it has no tag ${ownerTagName}` : `its tag ${ownerTagName} says ${decision.owner}`;
+  const fixed = decision.unchangeable;
+  const adopt = options.adopting ? '' : 'let it be taken over with spec.conflictPolicy: Adopt, or ';
+  const wayOut =
+    fixed.length > 0
+      ? `It can't be taken over, since its ${fixed.join(' and ')} differ${fixed.length > 1 ? '' : 's'}, which Azure never changes: delete it yourself.`
+      : `Delete it, or ${adopt}hand it over: az tag update --operation Merge --resource-id ${shellWord(id)} --tags ${ownerTagName}=${ownerWords(owner)}.`;
+  return `The ${what} ${id} exists and is not ours (${whose}), so it was left as it is. ${wayOut}`;
+};

@@ -81,9 +81,9 @@ export const actionGroupDifference = (desired: ActionGroup, observed: ActionGrou
 export const alertRuleDifference = (desired: AlertRule, observed: AlertRule, foreignTags: ForeignTags): readonly Difference[] =>
   compare(alertRuleFields(desired), alertRuleFields(observed), foreignTags);
 
-/** The fields that Azure never lets change: a difference in one of them means delete and create. */
-export const needsReplacement = (differences: readonly Difference[]): boolean =>
-  differences.some(({ field }) => field === 'scopes' || field === 'location');
+/** The fields that differ and that Azure never lets change: one of them means delete and create. */
+export const unchangeable = (differences: readonly Difference[]): readonly string[] =>
+  differences.map(({ field }) => field).filter((field) => field === 'scopes' || field === 'location');
 
 /**
  * The fields that had been changed, for a metric: without the names of receivers, tags and the like, of which there is no end. `missing` when

@@ -13,14 +13,14 @@ export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefin
   }
   const { actionGroups } = run.deps.azure;
   const decisionOn = (seen: ActionGroup | undefined): Decision =>
-    decide(seen, seen ? actionGroupDifference(desired, seen, foreignTagsOf(run, desired.id)) : [], run.owner, mayAdopt(run));
+    decide(seen, seen ? actionGroupDifference(desired, seen, foreignTagsOf(run, desired.id)) : [], run.owner, mayAdopt(run, desired.id));
   const observed = await lookFor(
     run.listed?.actionGroup(desired.id),
     (seen) => decisionOn(seen).kind === 'keep',
     () => actionGroups.observe(desired.id, run.signal),
   );
   const decision = decisionOn(observed);
-  if (decision.kind === 'refuse') refuse(run, 'ActionGroup', desired.id, decision.owner);
+  if (decision.kind === 'refuse') refuse(run, 'ActionGroup', desired.id, decision);
   if (decision.kind !== 'keep') {
     // Not in place until Azure has said so: an object whose group was seen missing has no grace.
     if (!observed) mark(run, 'ActionGroup', desired.id, 'Creating');

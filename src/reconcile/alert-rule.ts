@@ -4,13 +4,22 @@ import { decide, type Decision } from '../core/decide.ts';
 import { alertRuleDifference } from '../core/difference.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { identityIsFull } from '../core/shared-identity.ts';
+import { reconcileAnnotation } from '../api/names.ts';
 import { mark, recordWrite, refuse } from './change.ts';
-import { claim, foreignTagsOf, lookFor, mayAdopt, type Run } from './run.ts';
+import { claim, foreignTagsOf, isAskedFor, lookFor, mayAdopt, type Run } from './run.ts';
 
 /** The principal of the rule's identity, and whether it was born in this run, so that nothing can refer to it yet. */
 export interface RulePrincipal {
   readonly principalId: string;
   readonly isNew: boolean;
+  /** Why the rule is not the one that the spec asks for, although one stands. */
+  readonly refused: ReconcileError | undefined;
+}
+
+/** A rule that stands, and why it is not the one that was asked for. */
+interface Standing {
+  readonly rule: ObservedAlertRule;
+  readonly refused: ReconcileError | undefined;
 }
 
 /** Sees to it that the alert rule stands as desired. */
@@ -18,30 +27,37 @@ export const ensureAlertRule = async (run: Run, desired: AlertRule): Promise<Rul
   const { alertRules } = run.deps.azure;
   const full = identityIsFull(run.object, run.deps.objects.list());
   if (full !== undefined) throw new ReconcileError('QuotaExceeded', full, { stalls: 'atOnce' });
-  const decisionOn = (seen: ObservedAlertRule | undefined): Decision =>
-    decide(seen?.rule, seen ? alertRuleDifference(desired, seen.rule, foreignTagsOf(run, desired.id)) : [], run.owner, mayAdopt(run));
+  const decisionOn = (seen: ObservedAlertRule | undefined, wanted = desired): Decision =>
+    decide(
+      seen?.rule,
+      seen ? alertRuleDifference(wanted, seen.rule, foreignTagsOf(run, desired.id)) : [],
+      run.owner,
+      mayAdopt(run, desired.id),
+    );
   const observed = await lookFor(
     run.listed?.alertRule(desired.id),
-    (seen) => decisionOn(seen).kind === 'keep',
+    // A list may leave out what stands beneath a shared identity.
+    (seen) => seen.principalId !== undefined && decisionOn(seen).kind === 'keep',
     () => alertRules.observe(desired.id, run.signal),
   );
-  const decision = decisionOn(observed);
-  if (decision.kind === 'refuse') refuse(run, 'AlertRule', desired.id, decision.owner);
-  let principalId = observed?.principalId;
-  if (decision.kind !== 'keep') {
-    // Azure never changes the scope or the location of a rule.
-    if (decision.kind === 'replace') {
-      run.beforeWrite();
-      await alertRules.remove(desired.id, run.signal);
-    }
-    // Not in place until Azure has said so: an object whose rule was seen missing has no grace.
-    if (decision.kind !== 'update') mark(run, 'AlertRule', desired.id, 'Creating');
-    run.beforeWrite();
-    principalId = (await alertRules.put(desired, run.signal)).principalId;
+  const refusedBefore = decisionOn(observed).kind === 'replace' ? refusalToHeed(run) : undefined;
+  // Where it can't go it is looked after where it is.
+  const wanted = refusedBefore && observed ? { ...desired, location: observed.rule.location, scopes: observed.rule.scopes } : desired;
+  const decision = decisionOn(observed, wanted);
+  if (decision.kind === 'refuse') refuse(run, 'AlertRule', desired.id, decision);
+  let standing: Standing | undefined = observed && { rule: observed, refused: refusedBefore };
+  if (decision.kind === 'update') {
+    standing = { rule: await put(run, wanted), refused: refusedBefore };
     recordWrite(run, 'AlertRule', desired.id, decision);
+  } else if (decision.kind !== 'keep') {
+    if (decision.kind === 'replace' && observed) await takeAway(run, desired.id, observed.rule);
+    // Not in place until Azure has said so: an object whose rule was seen missing has no grace.
+    mark(run, 'AlertRule', desired.id, 'Creating');
+    standing = await putOrPutBack(run, desired, decision);
   }
   mark(run, 'AlertRule', desired.id, 'Present');
   run.draft = { ...run.draft, alertRuleId: desired.id };
+  const principalId = standing?.rule.principalId;
   if (!principalId)
     throw new ReconcileError(
       'WaitingForIdentity',
@@ -49,7 +65,55 @@ export const ensureAlertRule = async (run: Run, desired: AlertRule): Promise<Rul
       { retry: { kind: 'fast' } },
     );
   run.draft = { ...run.draft, principalId };
-  claim(run, 'AlertRuleReady', 'True', 'Succeeded', 'The alert rule stands as the spec asks.');
+  const refused = standing?.refused;
+  if (refused) claim(run, 'AlertRuleReady', 'False', refused.reason, refused.message);
+  else claim(run, 'AlertRuleReady', 'True', 'Succeeded', 'The alert rule stands as the spec asks.');
   // A shared identity is older than the rule.
-  return { principalId, isNew: desired.identityType === 'SystemAssigned' && principalId !== observed?.principalId };
+  const isOwn = standing?.rule.rule.identityType.toLowerCase() === 'systemassigned';
+  return { principalId, isNew: isOwn && principalId !== observed?.principalId, refused };
 };
+
+/** Each try takes a rule away for a while: only a new spec, or a person who asks, makes another one worth it. */
+const refusalToHeed = (run: Run): ReconcileError | undefined =>
+  isAskedFor(run.object) ? undefined : run.deps.memory.replacement(run.key, run.version)?.refused;
+
+/** Azure never changes the scope or the location of a rule: it goes, and another is made. */
+const takeAway = async (run: Run, id: string, before: AlertRule): Promise<void> => {
+  run.beforeWrite();
+  run.deps.memory.replacing(run.key, run.version, { before, refused: undefined });
+  await run.deps.azure.alertRules.remove(id, run.signal);
+  run.deps.survey.forget(id);
+};
+
+const put = async (run: Run, rule: AlertRule): Promise<ObservedAlertRule> => {
+  run.beforeWrite();
+  return run.deps.azure.alertRules.put(rule, run.signal);
+};
+
+/** Makes a rule. When it was to take the place of another and Azure won't have it, the other is put back: trouble must not cost notices. */
+const putOrPutBack = async (run: Run, desired: AlertRule, decision: Decision): Promise<Standing> => {
+  const { memory } = run.deps;
+  const before = memory.replacement(run.key, run.version)?.before;
+  try {
+    const rule = await put(run, desired);
+    memory.replacing(run.key, run.version, undefined);
+    recordWrite(run, 'AlertRule', desired.id, decision);
+    return { rule, refused: undefined };
+  } catch (thrown) {
+    if (decision.kind === 'replace') run.actions.push({ verb: 'Deleted', part: 'AlertRule', target: desired.id });
+    // What passes is only tried again.
+    if (!before || !(thrown instanceof ReconcileError) || thrown.stalls === 'never') throw thrown;
+    const refused = withWayOut(run, thrown);
+    const rule = await put(run, { ...before, id: desired.id });
+    memory.replacing(run.key, run.version, { before, refused });
+    run.actions.push({ verb: 'Created', part: 'AlertRule', target: desired.id });
+    return { rule, refused };
+  }
+};
+
+const withWayOut = ({ object: { metadata } }: Run, { reason, message, cause }: ReconcileError): ReconcileError =>
+  new ReconcileError(
+    reason,
+    `${message} The rule was put back as it was. Mend the spec, or have it tried again: kubectl annotate mn ${metadata.name} -n ${metadata.namespace} --overwrite ${reconcileAnnotation}="$(date)".`,
+    { stalls: 'atOnce', cause },
+  );

@@ -60,6 +60,8 @@ export const carryOut = async (run: Run): Promise<ReconcileError | undefined> =>
     part = 'ActionGroupReady';
     await ensureOthersExist(run, group);
     await remove(old.filter(({ kind }) => kind === 'ActionGroup'));
+    part = 'AlertRuleReady';
+    if (principal.refused) throw principal.refused;
     return undefined;
   } catch (thrown) {
     if (!(thrown instanceof ReconcileError)) throw thrown;

@@ -1,7 +1,7 @@
 import type { Action } from '../core/announcements.ts';
 import { refusal, type Decision } from '../core/decide.ts';
 import { ReconcileError } from '../core/failure.ts';
-import { note, type InventoryEntry } from '../core/inventory.ts';
+import { entryOf, note, type InventoryEntry } from '../core/inventory.ts';
 import type { Run } from './run.ts';
 
 /** Notes in the draft how far a thing has come. */
@@ -10,11 +10,13 @@ export const mark = (run: Run, kind: InventoryEntry['kind'], id: string, state: 
 };
 
 /** Leaves alone what isn't ours, and says whose it is. */
-export const refuse = (run: Run, kind: 'ActionGroup' | 'AlertRule', id: string, foreignOwner: string | undefined): never => {
-  // Stays on the list as something we were about to make: deletion asks for the mark again, and the next run has nothing to write.
-  mark(run, kind, id, 'Creating');
+export const refuse = (run: Run, kind: 'ActionGroup' | 'AlertRule', id: string, decision: Extract<Decision, { kind: 'refuse' }>): never => {
+  // Stays on the list as something we were about to make: deletion asks for the mark again, and the next run has nothing to write. What
+  // once was ours stays marked so, or it would be taken over again after a restart.
+  if (entryOf(run.draft.inventory, id)?.state !== 'Present') mark(run, kind, id, 'Creating');
   const what = { ActionGroup: 'action group', AlertRule: 'alert rule' }[kind];
-  throw new ReconcileError('NotOwned', refusal(what, id, foreignOwner, run.owner), { stalls: 'atOnce' });
+  const adopting = run.object.spec.conflictPolicy === 'Adopt';
+  throw new ReconcileError('NotOwned', refusal({ what, id, decision, owner: run.owner, adopting }), { stalls: 'atOnce' });
 };
 
 /** Notes that a rule or group was written as the spec asks, for the events and for the memory. */

@@ -1,4 +1,6 @@
 import type { Reason } from '../api/condition.ts';
+import type { AlertRule } from '../core/alert-rule.ts';
+import type { ReconcileError } from '../core/failure.ts';
 import { comparableId } from '../core/resource-id.ts';
 
 /**
@@ -18,10 +20,21 @@ export interface RunMemory {
   /** Notes that one thing was written as a version asks. */
   wrote(key: string, version: string, id: string): void;
   hasWritten(key: string, version: string, id: string): boolean;
+  /** Notes that a rule is taken away for another; undefined: it is there now. */
+  replacing(key: string, version: string, replacement: Replacement | undefined): void;
+  replacement(key: string, version: string): Replacement | undefined;
   /** Nobody is waiting for anything any more: the object is suspended. */
   forgive(key: string): void;
   /** The object is gone. */
   forget(key: string): void;
+}
+
+/** One rule in the place of another. */
+interface Replacement {
+  /** What stood before. */
+  readonly before: AlertRule;
+  /** Why Azure didn't take the new one. */
+  readonly refused: ReconcileError | undefined;
 }
 
 interface Failing {
@@ -37,6 +50,7 @@ interface Remembered {
   readonly reasonsSince: Map<Reason, number>;
   hasStood: boolean;
   readonly written: Set<string>;
+  replacement: Replacement | undefined;
 }
 
 export const createRunMemory = (): RunMemory => {
@@ -51,6 +65,7 @@ export const createRunMemory = (): RunMemory => {
       reasonsSince: new Map(),
       hasStood: false,
       written: new Set(),
+      replacement: undefined,
     };
     book.set(key, fresh);
     return fresh;
@@ -79,6 +94,8 @@ export const createRunMemory = (): RunMemory => {
     hasStood: (key, version) => of(key, version).hasStood,
     wrote: (key, version, id) => void of(key, version).written.add(comparableId(id)),
     hasWritten: (key, version, id) => of(key, version).written.has(comparableId(id)),
+    replacing: (key, version, replacement) => void (of(key, version).replacement = replacement),
+    replacement: (key, version) => of(key, version).replacement,
     forgive: (key) => forgive(book.get(key)),
     forget: (key) => void book.delete(key),
   };

@@ -4,6 +4,7 @@ import type { MaintenanceNotification, MaintenanceNotificationStatus } from '../
 import type { Claim, PartType } from '../api/condition.ts';
 import type { Action } from '../core/announcements.ts';
 import type { ForeignTags } from '../core/difference.ts';
+import { entryOf } from '../core/inventory.ts';
 import type { Owner } from '../core/owner.ts';
 import { draftFrom, isReady, type Draft } from '../core/settle.ts';
 import { reconcileAnnotation } from '../api/names.ts';
@@ -95,10 +96,13 @@ export const foreignTagsOf = ({ hasStood, deps, key, version }: Run, id: string)
   hasStood || deps.memory.hasWritten(key, version, id) ? 'ignored' : 'differ';
 
 /**
- * Whether this run may take over what isn't ours. Not once all stood as this generation asks: two objects that take from each other would
- * never end.
+ * Whether this run may take a thing over that isn't ours. Not once it has stood as this generation asks: two objects that take from each
+ * other would never end.
  */
-export const mayAdopt = ({ object, hasStood }: Run): boolean => object.spec.conflictPolicy === 'Adopt' && !hasStood;
+export const mayAdopt = ({ object: { spec, metadata, status }, hasStood }: Run, id: string): boolean =>
+  spec.conflictPolicy === 'Adopt' &&
+  !hasStood &&
+  !(status?.observedGeneration === metadata.generation && entryOf(status.resources ?? [], id)?.state === 'Present');
 
 /** Puts a part's claim into the draft, in place of an earlier one. */
 export const claim = (run: Run, type: PartType, status: Claim['status'], reason: Claim['reason'], message: string): void => {

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { MaintenanceNotificationSpec } from '../../src/api/maintenance-notification.ts';
+import { ReconcileError } from '../../src/core/failure.ts';
+import type { Azure } from '../../src/reconcile/ports.ts';
 import { specWith } from '../support/notification.ts';
 import { benchWorld, byHand, key, owner, shop, startBench, type Bench } from '../support/reconcile-bench.ts';
 
@@ -81,6 +83,36 @@ describe('a thing of our name that isn’t ours', () => {
     expect(bench.azureWrites()).toEqual([]);
   });
 
+  it.each(['the same process', 'a restart'])(
+    'is not taken back once all stood, by %s, and nobody is told to do what is done',
+    async (by) => {
+      bench = await startBench();
+      await bench.settle(specWith({ conflictPolicy: 'Adopt' }));
+      await disown(status().alertRuleId!, {});
+      bench.clock.advance(600_000);
+      await bench.run();
+      if (by === 'a restart') bench.restart();
+      bench.clock.advance(600_000);
+      await bench.run();
+      expect(ready()).toBe('False NotOwned');
+      expect(condition('Stalled')?.message).toMatch(/Delete it, or hand it over: az tag update/);
+      expect(bench.azureWrites()).toEqual([]);
+    },
+  );
+
+  it('is taken over by a new generation, though it was ours before', async () => {
+    bench = await startBench();
+    await bench.settle();
+    await disown(status().alertRuleId!, {});
+    bench.clock.advance(600_000);
+    await bench.run();
+    expect(ready()).toBe('False NotOwned');
+    bench.apply(specWith({ conflictPolicy: 'Adopt' }));
+    await bench.run();
+    expect(ready()).toBe('True Succeeded');
+    expect(tagsOf(status().alertRuleId!)).toEqual({ 'aks-notifier-owner': owner });
+  });
+
   it('stays when the object that was refused it is deleted', async () => {
     bench = await startBench();
     const { alertRuleId, actionGroupId } = await orphan();
@@ -94,6 +126,132 @@ describe('a thing of our name that isn’t ours', () => {
     expect(bench.azureWrites()).toEqual([]);
   });
 });
+
+describe('a rule that has to be replaced', () => {
+  const principalOf = (): unknown =>
+    bench.emulator.resources().alertRules.map((each) => (each['identity'] as { principalId: string }).principalId)[0];
+  const location = (): unknown => bench.emulator.resources().alertRules[0]?.['location'];
+  const moved = specWith({ placement: { location: 'westeurop' } });
+  const grants = (): readonly unknown[] =>
+    bench.emulator
+      .resources()
+      .roleAssignments.filter(({ isSeed }) => !isSeed)
+      .map((each) => (each['properties'] as { principalId: string }).principalId);
+
+  it('is put back when Azure refuses the new one, with all that belongs to it, and what was refused is told', async () => {
+    bench = await startBench();
+    await bench.settle();
+    bench.bend = refusing('westeurop');
+    bench.apply(moved);
+    await bench.run();
+    expect(bench.azureWrites()).toEqual([
+      'DELETE scheduledQueryRules 200',
+      'PUT scheduledQueryRules 201',
+      'PUT roleAssignments 201',
+      'PUT roleAssignments 201',
+      'DELETE roleAssignments 200',
+      'DELETE roleAssignments 200',
+    ]);
+    expect(location()).toBe('westeurope');
+    expect(status().principalId).toBe(principalOf());
+    expect(grants()).toEqual([principalOf(), principalOf()]);
+    expect(ready()).toBe('False Rejected');
+    expect(condition('ReaderAccessReady')?.status).toBe('True');
+    expect(condition('AlertRuleReady')?.message).toBe(
+      'No such location. The rule was put back as it was. Mend the spec, or have it tried again: kubectl annotate mn prod -n platform --overwrite aks-notifier.dev/reconcile-requested-at="$(date)".',
+    );
+    expect(bench.events).toContainEqual(expect.stringMatching(/^Normal DeletedAlertRule: /));
+    expect(bench.events).toContainEqual(expect.stringMatching(/^Normal CreatedAlertRule: /));
+    expect(bench.events).toContainEqual(expect.stringMatching(/^Warning Stalled: Rejected: No such location\. /));
+  });
+
+  it('is not taken away a second time for the same spec, and is looked after where it stands', async () => {
+    bench = await startBench();
+    await bench.settle();
+    bench.bend = refusing('westeurop');
+    bench.apply(moved);
+    await bench.run();
+    const told = condition('Stalled');
+    await byHand(bench, status().alertRuleId!, (rule) => ({ ...rule, properties: { ...rule.properties, severity: 0 } }));
+    bench.forget();
+    bench.clock.advance(600_000);
+    await bench.run();
+    expect(bench.azureWrites()).toEqual(['PUT scheduledQueryRules 200']);
+    expect(condition('Stalled')).toEqual(told);
+
+    bench.forget();
+    bench.clock.advance(600_000);
+    await bench.run();
+    expect(bench.azureWrites()).toEqual([]);
+    expect(bench.kubernetesWrites()).toEqual([]);
+  });
+
+  it('is replaced when somebody asks for it again and nothing is in the way any more', async () => {
+    bench = await startBench();
+    await bench.settle();
+    bench.bend = refusing('northeurope');
+    bench.apply(specWith({ placement: { location: 'northeurope' } }));
+    await bench.run();
+    bench.bend = (azure) => azure;
+    await bench.run();
+    expect(location()).toBe('westeurope');
+    bench.api.annotate(key, { 'aks-notifier.dev/reconcile-requested-at': '1' });
+    await bench.run();
+    expect(location()).toBe('northeurope');
+    expect(ready()).toBe('True Succeeded');
+    expect(grants()).toEqual([principalOf(), principalOf()]);
+  });
+
+  it('is made anew, and its loss told, after trouble that passes', async () => {
+    bench = await startBench();
+    await bench.settle();
+    bench.bend = refusing('northeurope', new ReconcileError('AzureUnavailable', 'No.', { retry: { kind: 'fast' } }));
+    bench.apply(specWith({ placement: { location: 'northeurope' } }));
+    await bench.run();
+    expect(bench.events).toContainEqual(expect.stringMatching(/^Normal DeletedAlertRule: /));
+    bench.bend = (azure) => azure;
+    await bench.run();
+    expect(ready()).toBe('True Succeeded');
+    expect(location()).toBe('northeurope');
+  });
+
+  it('is put back also when what Azure won’t have comes out only after trouble that passes', async () => {
+    bench = await startBench();
+    await bench.settle();
+    bench.bend = refusing('westeurop', new ReconcileError('AzureUnavailable', 'No.', { retry: { kind: 'fast' } }));
+    bench.apply(moved);
+    await bench.run();
+    expect(bench.emulator.resources().alertRules).toEqual([]);
+    bench.bend = refusing('westeurop');
+    await bench.run();
+    expect(ready()).toBe('False Rejected');
+    expect(location()).toBe('westeurope');
+    expect(grants()).toEqual([principalOf(), principalOf()]);
+    expect(bench.events.filter((event) => event.startsWith('Normal DeletedAlertRule'))).toHaveLength(1);
+  });
+
+  it('is left where it is when it is somebody else’s, also with conflictPolicy Adopt', async () => {
+    bench = await startBench();
+    const { alertRuleId } = await orphan();
+    await disown(alertRuleId, { team: 'theirs' });
+    bench.apply(specWith({ conflictPolicy: 'Adopt', placement: { location: 'northeurope' } }));
+    await bench.run();
+    expect(ready()).toBe('False NotOwned');
+    expect(condition('Stalled')?.message).toMatch(/its location differs, which Azure never changes: delete it yourself/);
+    expect(bench.azureWrites().filter((line) => line.includes('scheduledQueryRules'))).toEqual([]);
+  });
+});
+
+/** Azure, in which no rule can be made at a location. */
+const refusing =
+  (location: string, error = new ReconcileError('Rejected', 'No such location.', { stalls: 'atOnce' })) =>
+  (azure: Azure): Azure => ({
+    ...azure,
+    alertRules: {
+      ...azure.alertRules,
+      put: (rule, signal) => (rule.location === location ? Promise.reject(error) : azure.alertRules.put(rule, signal)),
+    },
+  });
 
 const identityId = `${shop}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/reader`;
 const principalId = '99999999-9999-4999-8999-999999999999';

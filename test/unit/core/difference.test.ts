@@ -6,7 +6,7 @@ import { fromAzure as ruleFromAzure, toAzure as ruleToAzure } from '../../../src
 import { desiredActionGroup, type ActionGroup } from '../../../src/core/action-group.ts';
 import { desiredAlertRule } from '../../../src/core/alert-rule.ts';
 import { decide, refusal } from '../../../src/core/decide.ts';
-import { actionGroupDifference, alertRuleDifference, needsReplacement } from '../../../src/core/difference.ts';
+import { actionGroupDifference, alertRuleDifference, unchangeable } from '../../../src/core/difference.ts';
 import { specWith, subscriptionId } from '../../support/notification.ts';
 
 const owner = { installationId: 'test', namespace: 'platform', name: 'prod' };
@@ -137,8 +137,8 @@ describe('an alert rule as Azure may give it back', () => {
   });
 
   it('has to be made anew when scope or location differ, and only then', () => {
-    const replaced = (field: string): boolean => needsReplacement([{ field, is: 'a', should: 'b' }]);
-    expect(['scopes', 'location', 'severity', 'query', 'identity', 'kind'].filter(replaced)).toEqual(['scopes', 'location']);
+    const fields = ['scopes', 'location', 'severity', 'query', 'identity', 'kind'];
+    expect(unchangeable(fields.map((field) => ({ field, is: 'a', should: 'b' })))).toEqual(['scopes', 'location']);
   });
 });
 
@@ -270,26 +270,45 @@ describe('a decision', () => {
       difference('scopes'),
       { kind: 'replace', differences: difference('scopes'), adopts: false },
     ],
-    ['refuses what has no tag', { tags: {} }, difference('severity'), { kind: 'refuse', owner: undefined }],
-    ['refuses what is another’s', { tags: { 'Aks-Notifier-Owner': 'x/y/z' } }, [], { kind: 'refuse', owner: 'x/y/z' }],
+    ['refuses what has no tag', { tags: {} }, difference('severity'), { kind: 'refuse', owner: undefined, unchangeable: [] }],
+    ['refuses what is another’s', { tags: { 'Aks-Notifier-Owner': 'x/y/z' } }, [], { kind: 'refuse', owner: 'x/y/z', unchangeable: [] }],
   ])('%s', (_, observed, differences, expected) => {
     expect(decide(observed, differences, owner, false)).toEqual(expected);
   });
 
   it.each([
-    ['what has no tag', { tags: {} }, 'tags.aks-notifier-owner', 'update'],
-    ['what is another’s', { tags: { 'aks-notifier-owner': 'x/y/z' } }, 'tags.aks-notifier-owner', 'update'],
-    ['what watches something else', { tags: {} }, 'scopes', 'replace'],
-  ])('takes over %s, if it may', (_, observed, field, kind) => {
-    expect(decide(observed, difference(field), owner, true)).toEqual({ kind, differences: difference(field), adopts: true });
+    ['what has no tag', { tags: {} }],
+    ['what is another’s', { tags: { 'aks-notifier-owner': 'x/y/z' } }],
+  ])('takes over %s, if it may and need not delete it', (_, observed) => {
+    const differences = difference('tags.aks-notifier-owner');
+    expect(decide(observed, differences, owner, true)).toEqual({ kind: 'update', differences, adopts: true });
+    expect(decide(observed, [...differences, ...difference('scopes')], owner, true)).toMatchObject({
+      kind: 'refuse',
+      unchangeable: ['scopes'],
+    });
   });
 
   it('that refuses says what, whose it is, and how to hand it over', () => {
     const id = '/subscriptions/a/resourceGroups/g/providers/N.s/t/x';
-    expect(refusal('alert rule', id, 'x/y/z', owner)).toBe(
+    const told = (decision: Partial<Parameters<typeof refusal>[0]['decision']>, adopting = false, where = id): string =>
+      refusal({
+        what: 'alert rule',
+        id: where,
+        decision: { kind: 'refuse', owner: undefined, unchangeable: [], ...decision },
+        owner,
+        adopting,
+      });
+    expect(told({ owner: 'x/y/z' })).toBe(
       `The alert rule ${id} exists and is not ours (its tag aks-notifier-owner says x/y/z), so it was left as it is. ` +
         `Delete it, or let it be taken over with spec.conflictPolicy: Adopt, or hand it over: az tag update --operation Merge --resource-id ${id} --tags aks-notifier-owner=test/platform/prod.`,
     );
-    expect(refusal('alert rule', id, undefined, owner)).toContain('(it has no tag aks-notifier-owner)');
+    expect(told({})).toContain('(it has no tag aks-notifier-owner)');
+    expect(told({}, true)).toContain('Delete it, or hand it over: az tag');
+    expect(told({ unchangeable: ['location', 'scopes'] })).toMatch(
+      /since its location and scopes differ, which Azure never changes: delete it yourself\.$/,
+    );
+    expect(told({}, false, '/subscriptions/a/resourceGroups/g(1)/x')).toContain(
+      "--resource-id '/subscriptions/a/resourceGroups/g(1)/x' --tags",
+    );
   });
 });
