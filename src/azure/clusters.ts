@@ -1,7 +1,6 @@
-import { createRestError } from '@azure-rest/core-client';
 import type { ClusterFacts, MaintenanceWindow } from '../core/cluster-facts.ts';
 import { maintenanceSummary, type MaintenanceConfiguration } from './maintenance-window.ts';
-import { absentIfNotFound, resourceIn, type Session } from './session.ts';
+import { absentIfNotFound, readRaw, resourceIn, type Session } from './session.ts';
 
 /** AKS clusters, read only. Every call throws ReconcileError, and nothing else, for what Azure can answer. */
 export interface Clusters {
@@ -31,22 +30,10 @@ const itemsIn = (answer: unknown): readonly MaintenanceConfiguration[] => {
 };
 
 export const createClusters = (session: Session): Clusters => {
-  const read = async <Body>(
-    path: string,
-    what: { readonly operation: string; readonly doing: string; readonly signal: AbortSignal },
-    bodyOf: (answer: unknown) => Body,
-  ): Promise<Body> =>
-    session.call(what, async ({ abortSignal, requestOptions }) => {
-      const answer = await session.raw
-        .pathUnchecked(path)
-        .get({ queryParameters: { 'api-version': apiVersion }, abortSignal, timeout: requestOptions.timeout });
-      if (answer.status !== '200') throw createRestError(answer);
-      return bodyOf(answer.body);
-    });
   return {
     observe: async (id, signal) => {
-      const what = { operation: 'managedClusters.get', doing: `read the cluster ${id}`, signal };
-      const body = await absentIfNotFound(read(id, what, (answer) => resourceIn(answer as ManagedCluster | undefined)));
+      const what = { path: id, apiVersion, operation: 'managedClusters.get', doing: `read the cluster ${id}`, signal };
+      const body = await absentIfNotFound(readRaw(session, what, (answer) => resourceIn(answer as ManagedCluster | undefined)));
       if (!body) return undefined;
       const { upgradeChannel, nodeOSUpgradeChannel } = body.properties?.autoUpgradeProfile ?? {};
       return {
@@ -56,9 +43,15 @@ export const createClusters = (session: Session): Clusters => {
       };
     },
     maintenanceWindows: async (id, signal) => {
-      const what = { operation: 'maintenanceConfigurations.list', doing: `list the planned maintenance windows of ${id}`, signal };
+      const what = {
+        path: `${id}/maintenanceConfigurations`,
+        apiVersion,
+        operation: 'maintenanceConfigurations.list',
+        doing: `list the planned maintenance windows of ${id}`,
+        signal,
+      };
       // A cluster has at most three windows, and Azure puts them on one page.
-      const configurations = await read(`${id}/maintenanceConfigurations`, what, itemsIn);
+      const configurations = await readRaw(session, what, itemsIn);
       return configurations
         .map((each) => ({ name: each.name ?? '', summary: maintenanceSummary(each) }))
         .toSorted((one, other) => (one.name < other.name ? -1 : 1));

@@ -1,4 +1,4 @@
-import { getClient, type Client } from '@azure-rest/core-client';
+import { createRestError, getClient, type Client } from '@azure-rest/core-client';
 import { AuthorizationManagementClient } from '@azure/arm-authorization';
 import { MonitorClient } from '@azure/arm-monitor';
 import type { TokenCredential } from '@azure/identity';
@@ -144,6 +144,20 @@ export const createSession = (options: SessionOptions): Session => {
     },
   };
 };
+
+/** One GET of what needs no SDK of its own. */
+export const readRaw = <Body>(
+  session: Session,
+  { path, apiVersion, ...what }: Parameters<Session['call']>[0] & { readonly path: string; readonly apiVersion: string },
+  bodyOf: (answer: unknown) => Body,
+): Promise<Body> =>
+  session.call(what, async ({ abortSignal, requestOptions }) => {
+    const answer = await session.raw
+      .pathUnchecked(path)
+      .get({ queryParameters: { 'api-version': apiVersion }, abortSignal, timeout: requestOptions.timeout });
+    if (answer.status !== '200') throw createRestError(answer);
+    return bodyOf(answer.body);
+  });
 
 /**
  * The resource in an answer. A 200 without one (an empty body, the page of a proxy) is a failure like any other: taken for a thing that

@@ -2,7 +2,7 @@ import { desiredActionGroup, hasReceivers } from '../core/action-group.ts';
 import { desiredAlertRule } from '../core/alert-rule.ts';
 import { prerequisitesMet, type ClusterFacts } from '../core/cluster-facts.ts';
 import { conditionOf } from '../core/conditions.ts';
-import type { PartType, Reason } from '../api/condition.ts';
+import type { PartType } from '../api/condition.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { announce, leftovers, withInherited, type Inventory } from '../core/inventory.ts';
 import { derivedIds, placeOf } from '../core/place.ts';
@@ -12,10 +12,10 @@ import { desiredRoleAssignment, readerScopes } from '../core/role-assignment.ts'
 import { settle } from '../core/settle.ts';
 import { ensureActionGroup, ensureOthersExist } from './action-group.ts';
 import { ensureAlertRule } from './alert-rule.ts';
-import { freshness } from './cluster-facts-cache.ts';
+import { stopsTheRest } from './facts-cache.ts';
 import { ensureReaderAccess } from './reader-access.ts';
 import { partOf, removeEntry } from './remove.ts';
-import { claim, isAskedFor, writeStatus, type Run } from './run.ts';
+import { claim, maximumAge, writeStatus, type Run } from './run.ts';
 import { failureWithoutSecrets, resolveSecrets } from './secrets.ts';
 
 /**
@@ -96,26 +96,14 @@ const begin = async (run: Run, ids: ReturnType<typeof derivedIds>): Promise<void
   );
 };
 
-/** Why a cluster could not be read, where the rest would be in vain too, or has to wait as well. */
-const stopsTheRest: readonly Reason[] = [
-  'ClusterNotFound',
-  'SubscriptionNotFound',
-  'Throttled',
-  'AuthenticationFailed',
-  'AuthenticationUnavailable',
-  'FederatedCredentialMismatch',
-  'CredentialUnavailable',
-];
-
 /** Reads the cluster, or takes what is known of it; says whether Azure will announce anything. Returns the rule's location. */
 const readCluster = async (run: Run): Promise<string> => {
-  const { spec, metadata, status } = run.object;
-  const isNew = status?.observedGeneration !== metadata.generation;
-  const maximumAge = isAskedFor(run.object) ? freshness.asked : isNew ? freshness.newSpec : freshness.regular;
+  const { spec, status } = run.object;
   const types = spec.upgradeTypes ?? upgradeTypes;
   try {
-    const remembered = factsFrom(status?.cluster);
-    const { facts, unreadable } = await run.deps.clusterFacts.get(spec.clusterResourceId, maximumAge, remembered, run.signal);
+    const known = factsFrom(status?.cluster);
+    const remembered = known && { facts: known, unreadable: undefined };
+    const { facts, unreadable } = await run.deps.clusterFacts.get(spec.clusterResourceId, maximumAge(run), remembered, run.signal);
     const { type, status: word, reason, message } = prerequisitesMet(types, facts, unreadable);
     claim(run, type, word, reason, message);
     run.draft = { ...run.draft, cluster: statusOf(facts, resourceIdOf(spec.clusterResourceId).name) };
@@ -123,7 +111,7 @@ const readCluster = async (run: Run): Promise<string> => {
   } catch (thrown) {
     const location = spec.placement?.location ?? status?.cluster?.location;
     // What is known of the cluster only decides a warning, as long as it is known where the rule goes.
-    if (!(thrown instanceof ReconcileError && location) || stopsTheRest.includes(thrown.reason)) throw thrown;
+    if (!(thrown instanceof ReconcileError && location) || thrown.reason === 'ClusterNotFound' || stopsTheRest(thrown)) throw thrown;
     claim(run, 'PrerequisitesMet', 'Unknown', thrown.reason, thrown.message);
     return location;
   }

@@ -8,6 +8,8 @@ import { comparableId } from '../core/resource-id.ts';
  * A `version` is one spec of one object, uid and generation: what was remembered of another does not count.
  */
 export interface RunMemory {
+  /** When a version was first met, in milliseconds since 1970. */
+  begun(key: string, version: string, now: number): number;
   /**
    * Notes a failure; says since when this version has been failing at all, and first failed with this reason, in milliseconds since 1970,
    * and how often in a row it failed with it.
@@ -45,6 +47,7 @@ interface Failing {
 
 interface Remembered {
   readonly version: string;
+  begunAt: number | undefined;
   failingSince: number | undefined;
   last: { readonly reason: Reason; readonly times: number } | undefined;
   readonly reasonsSince: Map<Reason, number>;
@@ -60,6 +63,7 @@ export const createRunMemory = (): RunMemory => {
     if (known?.version === version) return known;
     const fresh: Remembered = {
       version,
+      begunAt: undefined,
       failingSince: undefined,
       last: undefined,
       reasonsSince: new Map(),
@@ -77,6 +81,7 @@ export const createRunMemory = (): RunMemory => {
     remembered.reasonsSince.clear();
   };
   return {
+    begun: (key, version, now) => (of(key, version).begunAt ??= now),
     failed: (key, version, reason, now) => {
       const remembered = of(key, version);
       remembered.failingSince ??= now;

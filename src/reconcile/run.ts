@@ -8,6 +8,7 @@ import { entryOf } from '../core/inventory.ts';
 import type { Owner } from '../core/owner.ts';
 import { draftFrom, isReady, type Draft } from '../core/settle.ts';
 import { reconcileAnnotation } from '../api/names.ts';
+import { freshness } from './facts-cache.ts';
 import type { Deps } from './ports.ts';
 import type { Listed } from './survey.ts';
 
@@ -65,6 +66,17 @@ const versionOf = ({ metadata }: MaintenanceNotification): string => `${metadata
 export const isAskedFor = ({ metadata: { annotations }, status }: MaintenanceNotification): boolean => {
   const request = annotations?.[reconcileAnnotation];
   return request !== undefined && request !== status?.lastHandledReconcileAt;
+};
+
+/**
+ * How old what seldom changes in Azure may be in this run. What was read for this very generation serves it until it is carried out, however
+ * often its calls have to wait for their turns.
+ */
+export const maximumAge = ({ object, key, version, deps }: Run): number => {
+  if (isAskedFor(object)) return freshness.asked;
+  if (object.status?.observedGeneration === object.metadata.generation) return freshness.regular;
+  const lasted = deps.now() - deps.memory.begun(key, version, deps.now());
+  return Math.min(freshness.newSpec + lasted, freshness.regular - 1);
 };
 
 /**

@@ -10,9 +10,12 @@ afterEach(() => bench[Symbol.asyncDispose]());
 const hour = 3_600_000;
 const condition = (type: string) => bench.object().status?.conditions?.find((each) => each.type === type);
 const ready = (): string => `${condition('Ready')?.status} ${condition('Ready')?.reason}`;
-const clustersFailWith =
-  (error: ReconcileError) =>
-  (azure: Azure): Azure => ({ ...azure, clusters: { ...azure.clusters, observe: () => Promise.reject(error) } });
+const clustersFailWith = (error: ReconcileError): Bench['bend'] => {
+  const observe = async (): Promise<never> => {
+    throw error;
+  };
+  return (azure): Azure => ({ ...azure, clusters: { ...azure.clusters, observe } });
+};
 
 describe('a cluster that can’t be read', () => {
   const passing = ['AzureUnavailable', 'AzureError', 'AccessDeniedByCondition', 'Rejected'] as const;
@@ -61,5 +64,50 @@ describe('a cluster that can’t be read', () => {
     expect(bench.azureCalls()).toEqual([]);
     expect(ready()).toBe(`False ${reason}`);
     expect(condition('PrerequisitesMet')?.reason).toBe(reason);
+  });
+});
+
+describe('what was read for a new spec', () => {
+  const later = new ReconcileError('Throttled', 'Later.', { retry: { kind: 'after', seconds: 120 } });
+  const put = (): Promise<never> => Promise.reject(later);
+  const clusterReads = (): readonly string[] => bench.azureCalls().filter((call) => /managedClusters/.test(call));
+  const firstTwo = ['GET managedClusters 200', 'LIST managedClusters/maintenanceConfigurations 200'];
+
+  it('serves all its runs, however long its calls wait for their turns', async () => {
+    bench = await startBench();
+    bench.bend = (azure): Azure => ({ ...azure, alertRules: { ...azure.alertRules, put } });
+    bench.apply();
+    const waited = 100 * 60_000;
+    for (let elapsed = 0; elapsed <= waited; elapsed += 120_000) {
+      await bench.run();
+      bench.clock.advance(120_000);
+    }
+    bench.bend = (azure) => azure;
+    await bench.run();
+    expect(ready()).toBe('True Succeeded');
+    expect(clusterReads()).toEqual(firstTwo);
+  });
+
+  it('does not serve the next', async () => {
+    bench = await startBench();
+    await bench.settle();
+    bench.clock.advance(2 * 60_000);
+    bench.apply(specWith({ alertRule: { severity: 1 } }));
+    await bench.run();
+    expect(clusterReads()).toEqual(firstTwo);
+    bench.clock.advance(2 * 60_000);
+    bench.apply(specWith({ alertRule: { severity: 2 } }));
+    await bench.run();
+    expect(clusterReads()).toEqual([...firstTwo, ...firstTwo]);
+  });
+
+  it('is read again after some hours all the same', async () => {
+    bench = await startBench();
+    bench.bend = (azure): Azure => ({ ...azure, alertRules: { ...azure.alertRules, put } });
+    bench.apply();
+    await bench.run();
+    bench.clock.advance(7 * hour);
+    await bench.run();
+    expect(clusterReads()).toEqual([...firstTwo, ...firstTwo]);
   });
 });
