@@ -85,13 +85,15 @@ export const createRoleAssignments = (session: Session): RoleAssignments => {
       const { scope, principalId } = assignment;
       const { roleAssignments } = session.authorization(subscriptionOf(scope));
       const what = { operation: 'roleAssignments.list', doing: `list the role assignments at ${scope}`, signal };
-      return session.call(what, async (options) => {
-        for await (const each of roleAssignments.listForScope(bare(scope), { ...options, filter: `principalId eq '${principalId}'` })) {
-          const found = fromAzure(each, each.id ?? '');
-          if (grantsSame(found, assignment)) return found;
-        }
-        return undefined;
-      });
+      return absentIfNotFound(
+        session.call(what, async (options) => {
+          for await (const each of roleAssignments.listForScope(bare(scope), { ...options, filter: `principalId eq '${principalId}'` })) {
+            const found = fromAzure(each, each.id ?? '');
+            if (grantsSame(found, assignment)) return found;
+          }
+          return undefined;
+        }),
+      );
     },
     remove: async (id, signal) => {
       const { scope, name, assignments } = at(id);

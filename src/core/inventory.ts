@@ -26,15 +26,6 @@ export const note = (inventory: Inventory, entry: InventoryEntry): Inventory => 
 export const announce = (inventory: Inventory, kind: InventoryEntry['kind'], id: string): Inventory =>
   entryOf(inventory, id) ? inventory : [...inventory, { kind, id, state: 'Creating' }];
 
-/**
- * The list with assignments that others made and that served the object: one of them may have been left to it since, which its description
- * tells.
- */
-export const withInherited = (
-  inventory: Inventory,
-  assignments: readonly { readonly id: string; readonly ours: boolean }[] | undefined,
-): Inventory => (assignments ?? []).filter(({ ours }) => !ours).reduce((known, { id }) => announce(known, 'RoleAssignment', id), inventory);
-
 export const strike = (inventory: Inventory, id: string): Inventory => inventory.filter((entry) => !sameId(entry.id, id));
 
 /** What we made and no longer want, in the order in which it may be deleted. With nothing wanted: everything. */

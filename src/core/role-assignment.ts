@@ -27,6 +27,10 @@ export const readerScopes = (spec: MaintenanceNotificationSpec, cluster: Resourc
   return (spec.readerScopes ?? ['ResourceGroup', 'Subscription']).map((word) => scopeOf[word]);
 };
 
+/** All scopes that a spec could ask for. */
+export const everyReaderScope = (spec: MaintenanceNotificationSpec, cluster: ResourceId): readonly string[] =>
+  readerScopes({ ...spec, readerScopes: ['Cluster', 'ResourceGroup', 'Subscription'] }, cluster);
+
 /** The assignment that gives the rule's identity Reader at a scope. */
 export const desiredRoleAssignment = (owner: Owner, scope: string, principalId: string): RoleAssignment => ({
   id: roleAssignmentId(scope, roleAssignmentName(owner, scope, principalId, readerRoleId)),

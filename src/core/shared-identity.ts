@@ -1,4 +1,6 @@
 import type { MaintenanceNotification } from '../api/maintenance-notification.ts';
+import type { Owner } from './owner.ts';
+import { derivedIds, placeOf } from './place.ts';
 import { parseResourceId, sameId } from './resource-id.ts';
 import { readerScopes, type RoleAssignment } from './role-assignment.ts';
 
@@ -31,20 +33,36 @@ export const identityIsFull = (object: MaintenanceNotification, objects: readonl
 };
 
 /**
- * Who else lives by a role assignment of an object that no longer wants it: those that ask for Reader at its scope for the same
- * user-assigned identity and are to stay, by name. Azure keeps one assignment for all of them.
+ * Who else may live by a role assignment of an object that no longer wants it, by name: those that are to stay and ask for Reader at its scope
+ * for a user-assigned identity, either the one that the object names too, or one with the assignment's principal. What they have in Azure
+ * decides.
  */
-export const heirsOf = (
+export const mayLiveBy = (
   assignment: RoleAssignment,
   object: MaintenanceNotification,
   objects: readonly MaintenanceNotification[],
-): readonly MaintenanceNotification[] =>
-  objects
+): readonly MaintenanceNotification[] => {
+  const identityId = userAssignedIn(object);
+  return objects
     .filter((each) => nameOf(each) !== nameOf(object) && !each.metadata.deletionTimestamp)
-    .filter(({ status }) => status?.principalId?.toLowerCase() === assignment.principalId)
+    .filter((each) => {
+      const theirs = userAssignedIn(each);
+      if (theirs === undefined) return false;
+      const isNamed = identityId !== undefined && sameId(theirs, identityId);
+      return isNamed || each.status?.principalId?.toLowerCase() === assignment.principalId.toLowerCase();
+    })
     .filter(({ spec }) => {
       const cluster = parseResourceId(spec.clusterResourceId);
-      const scopes = spec.identity?.type === 'UserAssigned' && cluster ? readerScopes(spec, cluster) : [];
-      return scopes.some((scope) => sameId(scope, assignment.scope));
+      return cluster && readerScopes(spec, cluster).some((scope) => sameId(scope, assignment.scope));
     })
     .toSorted((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1));
+};
+
+/** Where an object's rule may stand: where its spec puts it, and where it was made before. */
+export const rulesOf = ({ spec, status }: MaintenanceNotification, owner: Owner): readonly string[] => {
+  const cluster = parseResourceId(spec.clusterResourceId);
+  const noted = (status?.resources ?? []).filter(({ kind, id }) => kind === 'AlertRule' && parseResourceId(id)).map(({ id }) => id);
+  if (!cluster) return noted;
+  const { alertRuleId } = derivedIds(owner, cluster.name, placeOf(spec, cluster));
+  return [alertRuleId, ...noted.filter((id) => !sameId(id, alertRuleId))];
+};

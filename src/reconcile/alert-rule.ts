@@ -64,7 +64,6 @@ export const ensureAlertRule = async (run: Run, desired: AlertRule): Promise<Rul
       `The alert rule ${desired.id} has no identity yet, so it can't be given Reader: trying again.`,
       { retry: { kind: 'fast' } },
     );
-  run.draft = { ...run.draft, principalId };
   const refused = standing?.refused;
   if (refused) claim(run, 'AlertRuleReady', 'False', refused.reason, refused.message);
   else claim(run, 'AlertRuleReady', 'True', 'Succeeded', 'The alert rule stands as the spec asks.');

@@ -4,7 +4,7 @@ import { prerequisitesMet, type ClusterFacts } from '../core/cluster-facts.ts';
 import { conditionOf } from '../core/conditions.ts';
 import type { PartType } from '../api/condition.ts';
 import { ReconcileError } from '../core/failure.ts';
-import { announce, leftovers, withInherited, type Inventory } from '../core/inventory.ts';
+import { announce, leftovers, type Inventory } from '../core/inventory.ts';
 import { derivedIds, placeOf } from '../core/place.ts';
 import { upgradeTypes } from '../core/query.ts';
 import { resourceIdOf, sameId } from '../core/resource-id.ts';
@@ -17,6 +17,7 @@ import { ensureReaderAccess } from './reader-access.ts';
 import { partOf, removeEntry } from './remove.ts';
 import { claim, maximumAge, writeStatus, type Run } from './run.ts';
 import { failureWithoutSecrets, resolveSecrets } from './secrets.ts';
+import { noteInherited } from './shared-access.ts';
 
 /**
  * Brings Azure in line with the spec: cluster facts, action group, alert rule, Reader assignments, and then away with what is no
@@ -44,11 +45,13 @@ export const carryOut = async (run: Run): Promise<ReconcileError | undefined> =>
     const rule = desiredAlertRule({ spec, owner: run.owner, cluster, place, location, actionGroupIds });
     const principal = await ensureAlertRule(run, rule);
     part = 'ReaderAccessReady';
+    await noteInherited(run, cluster, principal);
+    run.draft = { ...run.draft, principalId: principal.principalId };
     const assignments = readerScopes(spec, cluster).map((scope) => desiredRoleAssignment(run.owner, scope, principal.principalId));
     const standing = await ensureReaderAccess(run, assignments, principal);
 
     const wanted = [...assignments, ...standing, rule, ...(group ? [group] : [])].map(({ id }) => id);
-    const old = leftovers(withInherited(run.draft.inventory, run.object.status?.readerAssignments), wanted);
+    const old = leftovers(run.draft.inventory, wanted);
     const remove = async (entries: Inventory): Promise<void> => {
       for (const entry of entries) {
         part = partOf[entry.kind];

@@ -3,13 +3,14 @@ import type { MaintenanceNotification } from '../api/maintenance-notification.ts
 import { isAllowed } from '../core/boundary.ts';
 import { conditionOf } from '../core/conditions.ts';
 import { ReconcileError } from '../core/failure.ts';
-import { announce, leftovers, withInherited, type Inventory } from '../core/inventory.ts';
+import { announce, leftovers, type Inventory } from '../core/inventory.ts';
 import { derivedIds, placeOf } from '../core/place.ts';
 import { parseResourceId } from '../core/resource-id.ts';
-import { desiredRoleAssignment, readerScopes } from '../core/role-assignment.ts';
+import { desiredRoleAssignment, everyReaderScope } from '../core/role-assignment.ts';
 import { settle } from '../core/settle.ts';
 import { partOf, refuseOutside, removeEntry } from './remove.ts';
 import { claim, writeStatus, type Run } from './run.ts';
+import { noteAllInherited } from './shared-access.ts';
 
 const deletedParts: readonly PartType[] = ['ActionGroupReady', 'AlertRuleReady', 'ReaderAccessReady'];
 
@@ -26,7 +27,8 @@ export const finalize = async (run: Run): Promise<ReconcileError | undefined> =>
   let part: PartType = 'AlertRuleReady';
   try {
     if (run.draft.inventory.length === 0) run.draft = { ...run.draft, inventory: await whatMayBeOurs(run) };
-    const entries = leftovers(withInherited(run.draft.inventory, run.object.status?.readerAssignments), []);
+    await noteAllInherited(run);
+    const entries = leftovers(run.draft.inventory, []);
     if (entries.length === 0) return undefined;
     await sayDeleting(run);
     for (const entry of entries) {
@@ -52,7 +54,7 @@ const whatMayBeOurs = async (run: Run): Promise<Inventory> => {
   const { actionGroupId, alertRuleId } = derivedIds(run.owner, cluster.name, placeOf(spec, cluster));
   refuseOutside(run, alertRuleId);
   const rule = await run.deps.azure.alertRules.observe(alertRuleId, run.signal);
-  const everyScope = readerScopes({ ...spec, readerScopes: ['Cluster', 'ResourceGroup', 'Subscription'] }, cluster).filter((scope) =>
+  const everyScope = everyReaderScope(spec, cluster).filter((scope) =>
     // What was not allowed was not made.
     isAllowed(scope, run.owner.namespace, run.deps.settings.allowedScopes),
   );

@@ -1,14 +1,10 @@
-import type { MaintenanceNotification } from '../api/maintenance-notification.ts';
 import { isOurAssignment, isOurs } from '../core/decide.ts';
 import { isAllowed } from '../core/boundary.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { strike, type InventoryEntry } from '../core/inventory.ts';
-import { ownerDescription, type Owner } from '../core/owner.ts';
 import { parseResourceId, parseRoleAssignmentId } from '../core/resource-id.ts';
-import type { RoleAssignment } from '../core/role-assignment.ts';
-import { heirsOf } from '../core/shared-identity.ts';
-import { keyOf } from '../kube/object.ts';
 import type { Run } from './run.ts';
+import { giveUp } from './shared-access.ts';
 
 /** The condition that speaks of each kind of thing. */
 export const partOf = { ActionGroup: 'ActionGroupReady', AlertRule: 'AlertRuleReady', RoleAssignment: 'ReaderAccessReady' } as const;
@@ -22,25 +18,9 @@ export const refuseOutside = (run: Run, id: string): void => {
   if (isAllowed(id, namespace, run.deps.settings.allowedScopes)) return;
   throw new ReconcileError(
     'AccessDenied',
-    `${id} would have to be removed, but --allowed-scopes does not allow it to namespace ${namespace}, so Azure was not asked for it: have it allowed until it is gone, or take it off status.resources and status.readerAssignments (kubectl edit mn ${name} -n ${namespace} --subresource=status).`,
+    `${id} would have to be removed, but --allowed-scopes does not allow it to namespace ${namespace}, so Azure was not asked for it: have it allowed until it is gone, or take it off status.resources (kubectl edit mn ${name} -n ${namespace} --subresource=status).`,
     { stalls: 'atOnce' },
   );
-};
-
-/**
- * Leaves an assignment to another object that shares the identity: Azure knows only one, so deleting it would take the other's access away.
- * From then on its description names the other, whose next run takes it into its own list.
- */
-const handOver = async (
-  run: Run,
-  assignment: RoleAssignment,
-  { metadata: { namespace, name } }: MaintenanceNotification,
-): Promise<void> => {
-  const heir: Owner = { ...run.owner, namespace, name };
-  run.beforeWrite();
-  await run.deps.azure.roleAssignments.create({ ...assignment, description: ownerDescription(heir) }, run.signal);
-  run.deps.survey.forget(assignment.id);
-  run.actions.push({ verb: 'HandedOver', part: 'ReaderAccess', target: `${assignment.scope} to ${namespace}/${name}` });
 };
 
 /**
@@ -69,14 +49,8 @@ export const removeEntry = async (run: Run, { kind, id }: InventoryEntry): Promi
   switch (kind) {
     case 'RoleAssignment': {
       const observed = await roleAssignments.observe(id, run.signal);
-      if (!observed || !isOurAssignment(observed.description, run.owner)) break;
       const scope = parseRoleAssignmentId(id)?.scope ?? id;
-      const heirs = heirsOf({ ...observed, scope }, run.object, run.deps.objects.list());
-      const heir = heirs.find(({ metadata: { namespace } }) => isAllowed(scope, namespace, run.deps.settings.allowedScopes));
-      if (heir) await handOver(run, { ...observed, id, scope }, heir);
-      else await remove(roleAssignments, 'ReaderAccess', scope);
-      // Who was just about to rely on it looks again.
-      for (const each of heirs) run.deps.again(keyOf(each));
+      if (observed && isOurAssignment(observed.description, run.owner)) await giveUp(run, { ...observed, id, scope });
       break;
     }
     case 'AlertRule': {

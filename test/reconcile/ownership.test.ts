@@ -349,6 +349,32 @@ const partners = async (): Promise<void> => {
   bench.forget();
 };
 
+const otherPrincipalId = '99999999-9999-4999-8999-999999999998';
+
+const withAnotherIdentity = (): NonNullable<MaintenanceNotificationSpec['identity']> => {
+  const id = identityId.replace('reader', 'other');
+  bench.emulator.world.addUserAssignedIdentity({ id, principalId: otherPrincipalId, clientId: '88888888-8888-4888-8888-888888888887' });
+  return { type: 'UserAssigned', resourceId: id };
+};
+
+/** Bends one kind of call for role assignments. */
+const onAssignment = (
+  kind: 'create' | 'findSame' | 'observe',
+  how: (go: () => Promise<unknown>, asked: unknown) => Promise<unknown>,
+): void => {
+  const { bend } = bench;
+  bench.bend = (edge): Azure => {
+    const azure = bend(edge);
+    return {
+      ...azure,
+      roleAssignments: {
+        ...azure.roleAssignments,
+        [kind]: (...args: unknown[]) => how(() => Reflect.apply(azure.roleAssignments[kind], undefined, args) as Promise<unknown>, args[0]),
+      },
+    };
+  };
+};
+
 describe('two objects with one user-assigned identity', () => {
   it('share its assignments: deleting the one that made them leaves them to the other, without a moment’s gap', async () => {
     await partners();
@@ -414,6 +440,145 @@ describe('two objects with one user-assigned identity', () => {
     expect(status(second).readerAssignments?.map(({ ours }) => ours)).toEqual([true, false]);
   });
 
+  it('leave nothing behind when the heir goes while it is made one', async () => {
+    await partners();
+    let isFirst = true;
+    onAssignment('create', async (go) => {
+      if (isFirst) {
+        isFirst = false;
+        bench.api.delete(second);
+        await bench.run({ key: second });
+      }
+      return go();
+    });
+    bench.api.delete(first);
+    await bench.run({ key: first });
+    expect([bench.api.get(first), bench.api.get(second)]).toEqual([undefined, undefined]);
+    expect(made()).toEqual([]);
+  });
+
+  it('leave nothing behind when the heir went before it had found out by what it lives', async () => {
+    await withIdentity();
+    for (const name of ['first', 'second']) bench.apply(specWith({ identity: shared }), name);
+    await bench.run({ key: first });
+    onAssignment('findSame', () => Promise.reject(new ReconcileError('AzureUnavailable', 'No.', { retry: { kind: 'fast' } })));
+    await bench.run({ key: second });
+    expect(ready(second)).toBe('False AzureUnavailable');
+    bench.bend = (azure) => azure;
+    bench.api.delete(first);
+    await bench.run({ key: first });
+    expect(made()).toHaveLength(2);
+    bench.api.delete(second);
+    await bench.run({ key: second });
+    expect(made()).toEqual([]);
+  });
+
+  it('leave nothing behind when the heir was leaving for another identity', async () => {
+    await partners();
+    const elsewhere = withAnotherIdentity();
+    bench.apply(specWith({ identity: elsewhere }), 'second');
+    const [shareId] = made().map(({ id }) => id.toLowerCase());
+    let looks = 0;
+    let hasGone = false;
+    // The last look of the second before it goes by the assignment: by its id, or by whom it is for.
+    onAssignment('observe', async (go, asked) => {
+      const seen = await go();
+      if (String(asked).toLowerCase() === shareId && ++looks === 2) await firstGoes();
+      return seen;
+    });
+    onAssignment('findSame', async (go, asked) => {
+      const seen = await go();
+      if ((asked as { principalId: string }).principalId === principalId) await firstGoes();
+      return seen;
+    });
+    const firstGoes = async (): Promise<void> => {
+      if (hasGone) return;
+      hasGone = true;
+      bench.api.delete(first);
+      await bench.run({ key: first });
+    };
+    await bench.run({ key: second });
+    await bench.run({ key: second });
+    expect(bench.api.get(first)).toBeUndefined();
+    expect(ready(second)).toBe('True Succeeded');
+    expect(made().map((each) => (each['properties'] as { principalId: string }).principalId)).toEqual([otherPrincipalId, otherPrincipalId]);
+    bench.api.delete(second);
+    await bench.run({ key: second });
+    expect(made()).toEqual([]);
+  });
+
+  it('leave nothing behind when the heir leaves for another identity before it knew, however often it has to try', async () => {
+    await partners();
+    bench.api.delete(first);
+    await bench.run({ key: first });
+    bench.apply(specWith({ identity: withAnotherIdentity() }), 'second');
+    onAssignment('create', () => Promise.reject(new ReconcileError('AzureUnavailable', 'No.', { retry: { kind: 'fast' } })));
+    await bench.run({ key: second });
+    await bench.run({ key: second });
+    bench.bend = (azure) => azure;
+    bench.restart();
+    await bench.run({ key: second });
+    expect(ready(second)).toBe('True Succeeded');
+    expect(made().map((each) => (each['properties'] as { principalId: string }).principalId)).toEqual([otherPrincipalId, otherPrincipalId]);
+  });
+
+  it('go on with another one when the maker goes while the other is being made', async () => {
+    await withIdentity();
+    for (const name of ['first', 'second']) bench.apply(specWith({ identity: shared, readerScopes: ['Subscription'] }), name);
+    await bench.run({ key: first });
+    let isFirst = true;
+    onAssignment('findSame', async (go) => {
+      const found = await go();
+      if (isFirst) {
+        isFirst = false;
+        bench.api.delete(first);
+        await bench.run({ key: first });
+      }
+      return found;
+    });
+    await bench.run({ key: second });
+    expect(bench.api.get(first)).toBeUndefined();
+    expect(made()).toHaveLength(1);
+    bench.clock.advance(600_000);
+    await bench.run({ key: second });
+    expect(ready(second)).toBe('True Succeeded');
+    expect(status(second).readerAssignments?.map(({ ours }) => ours)).toEqual([true]);
+    bench.api.delete(second);
+    await bench.run({ key: second });
+    expect(made()).toEqual([]);
+  });
+
+  it('leave it to the next one when the first heir turns out to be none', async () => {
+    await partners();
+    bench.apply(specWith({ identity: shared }), 'third');
+    await bench.run({ key: 'platform/third' });
+    await disown(status(second).alertRuleId!, {});
+    bench.api.delete(first);
+    await bench.run({ key: first });
+    expect(bench.events).toContainEqual(expect.stringMatching(/^Normal HandedOverReaderAccess: .* to platform\/third/));
+    await bench.run({ key: 'platform/third' });
+    expect(status('platform/third').readerAssignments?.map(({ ours }) => ours)).toEqual([true, true]);
+  });
+
+  it('that may not be looked at are believed', async () => {
+    await partners();
+    const theirs = status(second).alertRuleId;
+    bench.bend = (azure): Azure => ({
+      ...azure,
+      alertRules: {
+        ...azure.alertRules,
+        observe: (id, signal) =>
+          id === theirs
+            ? Promise.reject(new ReconcileError('AccessDenied', 'No.', { stalls: 'afterTenMinutes' }))
+            : azure.alertRules.observe(id, signal),
+      },
+    });
+    bench.api.delete(first);
+    await bench.run({ key: first });
+    expect(bench.api.get(first)).toBeUndefined();
+    expect(made()).toHaveLength(2);
+  });
+
   it('that go together leave nothing', async () => {
     await partners();
     bench.api.delete(first);
@@ -421,6 +586,20 @@ describe('two objects with one user-assigned identity', () => {
     await bench.run({ key: first });
     await bench.run({ key: second });
     expect(made()).toEqual([]);
+  });
+});
+
+describe('an object that only says that it lives by an assignment', () => {
+  it('inherits nothing', async () => {
+    await withIdentity();
+    bench.apply(specWith({}), 'first');
+    bench.apply(specWith({ identity: shared }), 'second');
+    for (const each of [first, second]) await bench.run({ key: each });
+    const { principalId: coveted } = status(first);
+    bench.api.tamper(second, (object) => ({ ...object, status: { ...object.status!, principalId: coveted! } }));
+    bench.api.delete(first);
+    await bench.run({ key: first });
+    expect(made().map((each) => (each['properties'] as { principalId: string }).principalId)).toEqual([principalId, principalId]);
   });
 });
 
