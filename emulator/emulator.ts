@@ -10,6 +10,7 @@ import { afterWork, createFaults, faultName, insteadOfWork, slowness, type Fault
 import { aboutAddress, callerOf, createGateway, nameIn } from './gateway.ts';
 import { headersOf } from './headers.ts';
 import type { Answer, Incoming, Outcome } from './http.ts';
+import { userAssignedIdentities } from './identities.ts';
 import { createJournal, type Call, type Journal } from './journal.ts';
 import type { Azure, ResourceProvider, WireResource } from './provider.ts';
 import { createRateLimits } from './rate-limits.ts';
@@ -199,7 +200,14 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     resources: [...audiences(), ...otherResources],
     federationErrors: settings.federationErrors,
   });
-  const providers = [alertRules(azure), actionGroups(azure), roleAssignments(azure), maintenanceConfigurations(azure), clusters(azure)];
+  const providers = [
+    alertRules(azure),
+    actionGroups(azure),
+    roleAssignments(azure),
+    maintenanceConfigurations(azure),
+    clusters(azure),
+    userAssignedIdentities(azure),
+  ];
   const gateway = createGateway(azure, providers, { tokens, audiences, limits });
 
   const resources = (): Resources => ({

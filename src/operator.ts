@@ -3,6 +3,7 @@ import type { MaintenanceNotification } from './api/maintenance-notification.ts'
 import { createActionGroups } from './azure/action-groups.ts';
 import { createAlertRules } from './azure/alert-rules.ts';
 import { createClusters } from './azure/clusters.ts';
+import { createIdentities } from './azure/identities.ts';
 import { createRoleAssignments } from './azure/role-assignments.ts';
 import { createSession } from './azure/session.ts';
 import { createCredential } from './azure/sign-in.ts';
@@ -22,6 +23,7 @@ import { createTransport } from './kube/transport.ts';
 import { createMetrics } from './observe/metrics.ts';
 import type { Logger } from './observe/logger.ts';
 import { createClusterFactsCache } from './reconcile/cluster-facts-cache.ts';
+import { createIdentityCache } from './reconcile/identity.ts';
 import { createObjects, resource } from './reconcile/objects.ts';
 import type { Azure } from './reconcile/ports.ts';
 import { createReconcile } from './reconcile/reconcile.ts';
@@ -167,6 +169,7 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
   });
   const azure: Azure = {
     clusters: createClusters(session),
+    identities: createIdentities(session),
     actionGroups: createActionGroups(session),
     alertRules: createAlertRules(session),
     roleAssignments: createRoleAssignments(session),
@@ -174,7 +177,8 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
   const reconcile = createReconcile({
     objects: createObjects(transport, store),
     azure,
-    clusterFacts: createClusterFactsCache(azure.clusters, () => clock.now(), random),
+    clusterFacts: createClusterFactsCache(azure.clusters, () => clock.monotonic(), random),
+    identities: createIdentityCache(azure.identities, () => clock.monotonic(), random),
     survey: createSurvey(azure, () => clock.monotonic(), random),
     again: (key) => late.controller?.add(key),
     secrets: createSecrets(transport),

@@ -6,6 +6,7 @@ import { ReconcileError } from '../core/failure.ts';
 import { identityIsFull } from '../core/shared-identity.ts';
 import { reconcileAnnotation } from '../api/names.ts';
 import { mark, recordWrite, refuse } from './change.ts';
+import { confirmPrincipal, expectPrincipal, principalDifference, sharedPrincipal } from './identity.ts';
 import { claim, foreignTagsOf, isAskedFor, lookFor, mayAdopt, type Run } from './run.ts';
 
 /** The principal of the rule's identity, and whether it was born in this run, so that nothing can refer to it yet. */
@@ -27,19 +28,20 @@ export const ensureAlertRule = async (run: Run, desired: AlertRule): Promise<Rul
   const { alertRules } = run.deps.azure;
   const full = identityIsFull(run.object, run.deps.objects.list());
   if (full !== undefined) throw new ReconcileError('QuotaExceeded', full, { stalls: 'atOnce' });
-  const decisionOn = (seen: ObservedAlertRule | undefined, wanted = desired): Decision =>
-    decide(
-      seen?.rule,
-      seen ? alertRuleDifference(wanted, seen.rule, foreignTagsOf(run, desired.id)) : [],
-      run.owner,
-      mayAdopt(run, desired.id),
-    );
+  let shared = await sharedPrincipal(run);
+  const decisionOn = (seen: ObservedAlertRule | undefined, wanted = desired): Decision => {
+    const differences = seen
+      ? [...alertRuleDifference(wanted, seen.rule, foreignTagsOf(run, desired.id)), ...principalDifference(wanted, seen, shared)]
+      : [];
+    return decide(seen?.rule, differences, run.owner, mayAdopt(run, desired.id));
+  };
   const observed = await lookFor(
     run.listed?.alertRule(desired.id),
     // A list may leave out what stands beneath a shared identity.
     (seen) => seen.principalId !== undefined && decisionOn(seen).kind === 'keep',
     () => alertRules.observe(desired.id, run.signal),
   );
+  shared = await confirmPrincipal(run, desired, observed, shared);
   const refusedBefore = decisionOn(observed).kind === 'replace' ? refusalToHeed(run) : undefined;
   // Where it can't go it is looked after where it is.
   const wanted = refusedBefore && observed ? { ...desired, location: observed.rule.location, scopes: observed.rule.scopes } : desired;
@@ -64,6 +66,7 @@ export const ensureAlertRule = async (run: Run, desired: AlertRule): Promise<Rul
       `The alert rule ${desired.id} has no identity yet, so it can't be given Reader: trying again.`,
       { retry: { kind: 'fast' } },
     );
+  expectPrincipal(desired, standing?.rule, shared);
   const refused = standing?.refused;
   if (refused) claim(run, 'AlertRuleReady', 'False', refused.reason, refused.message);
   else claim(run, 'AlertRuleReady', 'True', 'Succeeded', 'The alert rule stands as the spec asks.');

@@ -2,10 +2,12 @@ import type { MaintenanceNotification, MaintenanceNotificationStatus } from '../
 import type { ActionGroups } from '../azure/action-groups.ts';
 import type { AlertRules } from '../azure/alert-rules.ts';
 import type { Clusters } from '../azure/clusters.ts';
+import type { Identities } from '../azure/identities.ts';
 import type { RoleAssignments } from '../azure/role-assignments.ts';
 import type { Action, Announcement } from '../core/announcements.ts';
 import type { AllowedScopes } from '../core/boundary.ts';
 import type { ClusterFactsCache } from './cluster-facts-cache.ts';
+import type { IdentityCache } from './identity.ts';
 import type { RunMemory } from './run-memory.ts';
 import type { Secrets } from './secrets.ts';
 import type { Survey } from './survey.ts';
@@ -30,6 +32,7 @@ export interface Objects {
 
 export interface Azure {
   readonly clusters: Clusters;
+  readonly identities: Identities;
   readonly actionGroups: ActionGroups;
   readonly alertRules: AlertRules;
   readonly roleAssignments: RoleAssignments;
@@ -40,6 +43,7 @@ export interface Deps {
   readonly objects: Objects;
   readonly azure: Azure;
   readonly clusterFacts: ClusterFactsCache;
+  readonly identities: IdentityCache;
   readonly memory: RunMemory;
   readonly survey: Survey;
   readonly secrets: Secrets;

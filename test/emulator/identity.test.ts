@@ -168,3 +168,22 @@ describe('the status of receivers', () => {
     expect(() => azure.emulator.world.setReceiverStatus(groupId, 'hook', 'Disabled')).toThrow(/no mail or SMS receiver hook/u);
   });
 });
+
+describe('a user-assigned identity', () => {
+  it('can be read by who has the right, and is not there once it is removed', async () => {
+    await using azure = await startAzure();
+    const path = `${userAssignedId}?api-version=2023-01-31`;
+    expect(await azure.send('GET', path)).toMatchObject({
+      status: 200,
+      body: {
+        id: userAssignedId,
+        name: 'watcher',
+        type: 'Microsoft.ManagedIdentity/userAssignedIdentities',
+        properties: { tenantId, principalId: watcherPrincipalId },
+      },
+    });
+    azure.emulator.world.removeUserAssignedIdentity(userAssignedId);
+    expect(await azure.send('GET', path)).toMatchObject({ status: 404, body: { error: { code: 'ResourceNotFound' } } });
+    expect((await azure.send('PUT', path, { body: {} })).status).toBe(405);
+  });
+});

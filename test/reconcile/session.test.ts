@@ -6,6 +6,7 @@ import { createServerCertificate } from '../../emulator/certificates.ts';
 import { createActionGroups } from '../../src/azure/action-groups.ts';
 import { createAlertRules } from '../../src/azure/alert-rules.ts';
 import { createClusters } from '../../src/azure/clusters.ts';
+import { createIdentities } from '../../src/azure/identities.ts';
 import { createRoleAssignments } from '../../src/azure/role-assignments.ts';
 import { createSession, type AzureCall } from '../../src/azure/session.ts';
 import { desiredActionGroup } from '../../src/core/action-group.ts';
@@ -54,6 +55,7 @@ beforeAll(async () => {
   });
   azure = {
     clusters: createClusters(session),
+    identities: createIdentities(session),
     actionGroups: createActionGroups(session),
     alertRules: createAlertRules(session),
     roleAssignments: createRoleAssignments(session),
@@ -90,6 +92,7 @@ const owner = { installationId: 'test', namespace: 'platform', name: 'prod' };
 const place = { subscriptionId, resourceGroup: 'shop' };
 const group = desiredActionGroup(minimalSpec, owner, place, 'prod')!;
 const ruleId = group.id.replace('actionGroups', 'scheduledQueryRules');
+const identityId = `/subscriptions/${subscriptionId}/resourceGroups/shop/providers/Microsoft.ManagedIdentity/userAssignedIdentities/reader`;
 const assignmentId = `/subscriptions/${subscriptionId}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-4000-8000-000000000001`;
 
 const failureOf = async (asked: Promise<unknown>): Promise<ReconcileError> => {
@@ -104,6 +107,7 @@ const failureOf = async (asked: Promise<unknown>): Promise<ReconcileError> => {
 /** One call of each client that there is. */
 const everyCall: readonly [string, () => Promise<unknown>][] = [
   ['a cluster read', () => azure.clusters.observe(clusterId, never)],
+  ['an identity read', () => azure.identities.observe(identityId, never)],
   ['a list of windows', () => azure.clusters.maintenanceWindows(clusterId, never)],
   ['a group read', () => azure.actionGroups.observe(group.id, never)],
   ['a group write', () => azure.actionGroups.put(group, never)],
@@ -119,6 +123,7 @@ describe('a run that has begun', () => {
     const reads: readonly ((signal: AbortSignal) => Promise<unknown>)[] = [
       (signal) => azure.clusters.observe(clusterId, signal),
       (signal) => azure.clusters.maintenanceWindows(clusterId, signal),
+      (signal) => azure.identities.observe(identityId, signal),
       (signal) => azure.actionGroups.observe(group.id, signal),
       (signal) => azure.alertRules.observe(ruleId, signal),
       (signal) => azure.roleAssignments.observe(assignmentId, signal),
@@ -204,6 +209,7 @@ describe('a read of what isn’t there', () => {
     expect(await azure.alertRules.observe(ruleId, never)).toBeUndefined();
     expect(await azure.roleAssignments.observe(assignmentId, never)).toBeUndefined();
     expect(await azure.clusters.observe(clusterId, never)).toBeUndefined();
+    expect(await azure.identities.observe(identityId, never)).toBeUndefined();
   });
 
   it.each<[string, Answer]>([
@@ -217,6 +223,7 @@ describe('a read of what isn’t there', () => {
       await failureOf(azure.alertRules.remove(ruleId, never)),
       await failureOf(azure.roleAssignments.observe(assignmentId, never)),
       await failureOf(azure.clusters.observe(clusterId, never)),
+      await failureOf(azure.identities.observe(identityId, never)),
     ];
     expect(new Set(failures.map(({ reason }) => reason)).size).toBe(1);
   });

@@ -5,11 +5,13 @@ import type { MaintenanceNotification } from '../../src/api/maintenance-notifica
 import { createActionGroups } from '../../src/azure/action-groups.ts';
 import { createAlertRules } from '../../src/azure/alert-rules.ts';
 import { createClusters } from '../../src/azure/clusters.ts';
+import { createIdentities } from '../../src/azure/identities.ts';
 import { createRoleAssignments } from '../../src/azure/role-assignments.ts';
 import { createSession, type Session } from '../../src/azure/session.ts';
 import { isReady } from '../../src/core/settle.ts';
 import { createStore } from '../../src/kube/store.ts';
 import { createClusterFactsCache } from '../../src/reconcile/cluster-facts-cache.ts';
+import { createIdentityCache } from '../../src/reconcile/identity.ts';
 import { createObjects } from '../../src/reconcile/objects.ts';
 import type { Azure } from '../../src/reconcile/ports.ts';
 import { createReconcile } from '../../src/reconcile/reconcile.ts';
@@ -107,6 +109,7 @@ export const createAtOnce = async ({ objects: counts, prepare, limitMilliseconds
   };
   const azure: Azure = {
     clusters: createClusters(counted),
+    identities: createIdentities(counted),
     actionGroups: createActionGroups(counted),
     alertRules: createAlertRules(counted),
     roleAssignments: createRoleAssignments(counted),
@@ -126,6 +129,7 @@ export const createAtOnce = async ({ objects: counts, prepare, limitMilliseconds
       objects: createObjects(api.transport, store),
       azure,
       clusterFacts: createClusterFactsCache(azure.clusters, now, random),
+      identities: createIdentityCache(azure.identities, now, random),
       memory: createRunMemory(),
       survey: createSurvey(azure, now, random),
       secrets: createSecrets(api.transport),

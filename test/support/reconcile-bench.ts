@@ -8,11 +8,13 @@ import type { MaintenanceNotification, MaintenanceNotificationSpec } from '../..
 import { createActionGroups } from '../../src/azure/action-groups.ts';
 import { createAlertRules } from '../../src/azure/alert-rules.ts';
 import { createClusters } from '../../src/azure/clusters.ts';
+import { createIdentities } from '../../src/azure/identities.ts';
 import { createRoleAssignments } from '../../src/azure/role-assignments.ts';
 import { createSession, type SessionOptions } from '../../src/azure/session.ts';
 import type { Announcement } from '../../src/core/announcements.ts';
 import { createStore } from '../../src/kube/store.ts';
 import { createClusterFactsCache } from '../../src/reconcile/cluster-facts-cache.ts';
+import { createIdentityCache } from '../../src/reconcile/identity.ts';
 import { createObjects } from '../../src/reconcile/objects.ts';
 import type { Azure, Deps, RunLog, Settings } from '../../src/reconcile/ports.ts';
 import { createReconcile } from '../../src/reconcile/reconcile.ts';
@@ -155,7 +157,7 @@ export const startBench = async (options: Partial<EmulatorOptions> = {}): Promis
   /** One edge as the test has bent it by the time it is used. */
   const bent = <Kind extends keyof Azure>(kind: Kind): Azure[Kind] =>
     new Proxy(edge[kind], { get: (_, member) => Reflect.get(bench.bend(edge)[kind], member) as unknown });
-  let process: Pick<Deps, 'objects' | 'clusterFacts' | 'memory' | 'survey'> & {
+  let process: Pick<Deps, 'objects' | 'clusterFacts' | 'identities' | 'memory' | 'survey'> & {
     store: ReturnType<typeof createStore<MaintenanceNotification>>;
   };
   const restart = (): void => {
@@ -168,6 +170,11 @@ export const startBench = async (options: Partial<EmulatorOptions> = {}): Promis
           observe: (id, signal) => bench.bend(edge).clusters.observe(id, signal),
           maintenanceWindows: (id, signal) => bench.bend(edge).clusters.maintenanceWindows(id, signal),
         },
+        () => now,
+        () => 0.5,
+      ),
+      identities: createIdentityCache(
+        bent('identities'),
         () => now,
         () => 0.5,
       ),
@@ -332,6 +339,7 @@ export const azureWith = (emulator: Emulator, credential: TokenCredential, clock
   const session = createSession({ credential, endpoint: emulator.url, audience: 'https://management.azure.com', userAgent: 'test', clock });
   return {
     clusters: createClusters(session),
+    identities: createIdentities(session),
     actionGroups: createActionGroups(session),
     alertRules: createAlertRules(session),
     roleAssignments: createRoleAssignments(session),
