@@ -4,7 +4,7 @@ import { prerequisitesMet, type ClusterFacts } from '../core/cluster-facts.ts';
 import { conditionOf } from '../core/conditions.ts';
 import type { PartType } from '../api/condition.ts';
 import { ReconcileError } from '../core/failure.ts';
-import { announce, leftovers, type Inventory } from '../core/inventory.ts';
+import { announce, leftovers, type InventoryEntry } from '../core/inventory.ts';
 import { derivedIds, placeOf } from '../core/place.ts';
 import { upgradeTypes } from '../core/query.ts';
 import { resourceIdOf, sameId } from '../core/resource-id.ts';
@@ -14,7 +14,7 @@ import { ensureActionGroup, ensureOthersExist } from './action-group.ts';
 import { ensureAlertRule } from './alert-rule.ts';
 import { stopsTheRest } from './facts-cache.ts';
 import { ensureReaderAccess } from './reader-access.ts';
-import { partOf, removeEntry } from './remove.ts';
+import { removeLeftovers } from './remove.ts';
 import { claim, maximumAge, writeStatus, type Run } from './run.ts';
 import { failureWithoutSecrets, resolveSecrets } from './secrets.ts';
 import { noteInherited } from './shared-access.ts';
@@ -52,20 +52,14 @@ export const carryOut = async (run: Run): Promise<ReconcileError | undefined> =>
 
     const wanted = [...assignments, ...standing, rule, ...(group ? [group] : [])].map(({ id }) => id);
     const old = leftovers(run.draft.inventory, wanted);
-    const remove = async (entries: Inventory): Promise<void> => {
-      for (const entry of entries) {
-        part = partOf[entry.kind];
-        await removeEntry(run, entry);
-      }
-    };
-    await remove(old.filter(({ kind }) => kind !== 'ActionGroup'));
-    // The old group goes only when the groups that take its place are known to exist.
+    const [oldGroups, oldOthers] = [old.filter(isGroup), old.filter((each) => !isGroup(each))];
+    const left = await removeLeftovers(run, oldOthers);
+    // The old group goes only when the groups that take its place are known to exist, and nothing is left that may call it.
     part = 'ActionGroupReady';
     await ensureOthersExist(run, group);
-    await remove(old.filter(({ kind }) => kind === 'ActionGroup'));
     part = 'AlertRuleReady';
     if (principal.refused) throw principal.refused;
-    return undefined;
+    return left ?? (await removeLeftovers(run, oldGroups));
   } catch (thrown) {
     if (!(thrown instanceof ReconcileError)) throw thrown;
     const failure = failureWithoutSecrets(run, thrown);
@@ -75,6 +69,8 @@ export const carryOut = async (run: Run): Promise<ReconcileError | undefined> =>
     return failure;
   }
 };
+
+const isGroup = ({ kind }: InventoryEntry): boolean => kind === 'ActionGroup';
 
 const ownGroupNamed = (id: string): ReconcileError =>
   new ReconcileError(
