@@ -36,7 +36,8 @@ const locations = new Set(
 /** Receivers per list: mail addresses are many, everything else ten. */
 const mostReceivers = (list: string): number => (list === 'emailReceivers' ? 1000 : 10);
 
-const allReceivers = ({ properties }: GroupBody): Receiver[] =>
+/** Every receiver of a group, of whichever list. */
+export const allReceivers = ({ properties }: Pick<GroupBody, 'properties'>): Receiver[] =>
   [...receiverLists, 'incidentReceivers' as const].flatMap((list) => properties[list] ?? []);
 
 /** Receiver names must differ over all lists of a group, and case makes no difference. */

@@ -5,7 +5,7 @@ import type { Answer } from './http.ts';
 import { checkAssignable, dropIdentity, identityToWire, settleIdentity, type IdentityBody, type StoredIdentity } from './identity.ts';
 import { below, page } from './page.ts';
 import type { ArmRequest, Azure, ResourceProvider, WireResource } from './provider.ts';
-import { idKey } from './resource-id.ts';
+import { idKey, parentId } from './resource-id.ts';
 import { checkedBody, schemas } from './schema.ts';
 
 /** One receiver; which fields it has depends on its list. */
@@ -34,14 +34,30 @@ export interface StoredActionGroup {
   readonly identity?: StoredIdentity;
   /** By the receiver's name in small letters; kept over writes. */
   readonly receiverStatus?: Readonly<Record<string, ReceiverStatus>>;
+  /** What goes wrong whenever something is sent to a receiver, by its name in small letters; kept over writes. */
+  readonly receiverFaults?: Readonly<Record<string, string>>;
+  /** The test notifications that were sent, oldest first. */
+  readonly testNotifications?: readonly TestNotification[];
+}
+
+/** A test of a group's receivers. */
+export interface TestNotification {
+  readonly id: string;
+  readonly alertType: string;
+  readonly createdAt: Date;
+  readonly completedAt: Date;
+  /** Every receiver that was addressed, and what went wrong there. */
+  readonly receivers: readonly { readonly list: string; readonly name: string; readonly fault: string | undefined }[];
 }
 
 /** Whether a mail or SMS receiver gets anything: only an `Enabled` one does. */
 export type ReceiverStatus = 'NotSpecified' | 'Enabled' | 'Disabled';
 
-const type = 'Microsoft.Insights/actionGroups';
-const writeAction = `${type}/write`;
-const apiVersions = ['2023-01-01', '2024-10-01-preview'];
+/** As the journal calls it. */
+export const actionGroupType = 'Microsoft.Insights/actionGroups';
+const writeAction = `${actionGroupType}/write`;
+/** The versions of action groups and of what can be asked of them. */
+export const actionGroupVersions = ['2023-01-01', '2024-10-01-preview'];
 
 /** Lists whose receivers have `useCommonAlertSchema`, which the service fills in. */
 const withCommonSchema = new Set<string>([
@@ -55,7 +71,7 @@ const withCommonSchema = new Set<string>([
 ]);
 
 /** Lists whose receivers have a `status`. Which one a mail address shows before its owner confirmed it isn't known; assumed: `Enabled`. */
-const withStatus = new Set<string>(['emailReceivers', 'smsReceivers']);
+export const withStatus: ReadonlySet<string> = new Set(['emailReceivers', 'smsReceivers']);
 
 type Defaults = Azure['settings']['defaults'];
 
@@ -107,15 +123,16 @@ export const actionGroupToWire = (azure: Azure, group: StoredActionGroup): WireR
   });
 };
 
+/** The group that a request is about, itself or something below it. Throws 404 when there is none. */
+export const findActionGroup = ({ state }: Azure, { path }: ArmRequest): StoredActionGroup => {
+  const group = state.actionGroups.get(idKey(parentId(path.id)));
+  if (group === undefined) throw resourceNotFound(`${actionGroupType.toLowerCase()}/${path.names[0] ?? ''}`, path.resourceGroup ?? '');
+  return group;
+};
+
 /** Action groups: PUT replaces everything, PATCH changes tags, identity and `enabled` only. */
 export const actionGroups = (azure: Azure): ResourceProvider => {
   const groups = azure.state.actionGroups;
-  const find = ({ path }: ArmRequest): StoredActionGroup => {
-    const group = groups.get(idKey(path.id));
-    if (group === undefined) throw resourceNotFound(`${type.toLowerCase()}/${path.names[0] ?? ''}`, path.resourceGroup ?? '');
-    return group;
-  };
-
   const store = (request: ArmRequest, wanted: GroupBody, existing: StoredActionGroup | undefined, keepIdentity: boolean): Answer => {
     const { path } = request;
     const [name = ''] = path.names;
@@ -138,11 +155,11 @@ export const actionGroups = (azure: Azure): ResourceProvider => {
   };
 
   return {
-    type,
-    apiVersions,
+    type: actionGroupType,
+    apiVersions: actionGroupVersions,
     placement: 'resourceGroup',
     verbs: {
-      GET: (request) => ({ status: 200, body: actionGroupToWire(azure, find(request)) }),
+      GET: (request) => ({ status: 200, body: actionGroupToWire(azure, findActionGroup(azure, request)) }),
       LIST: (request) => page(azure, request, below(groups, request.path.scope), (group) => actionGroupToWire(azure, group)),
       PUT: (request) => {
         const wanted = checkedBody(schemas.actionGroup, request.body);
@@ -150,7 +167,7 @@ export const actionGroups = (azure: Azure): ResourceProvider => {
         return store(request, wanted, groups.get(idKey(request.path.id)), false);
       },
       PATCH: (request) => {
-        const existing = find(request);
+        const existing = findActionGroup(azure, request);
         const change = checkedBody(schemas.actionGroupPatch, request.body);
         checkAssignable(azure, request, writeAction, change.identity);
         const properties = { ...existing.body.properties, ...change.properties };

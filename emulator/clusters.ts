@@ -2,7 +2,7 @@ import { echoed } from './echo.ts';
 import { ArmError, resourceNotFound } from './errors.ts';
 import { page } from './page.ts';
 import type { ArmRequest, Azure, ResourceProvider, WireResource } from './provider.ts';
-import { idKey, lastSegment } from './resource-id.ts';
+import { idKey, lastSegment, parentId } from './resource-id.ts';
 import type { Cluster } from './world.ts';
 
 const type = 'Microsoft.ContainerService/managedClusters';
@@ -50,7 +50,7 @@ export const clusters = (azure: Azure): ResourceProvider => ({
 /** Planned maintenance windows of a cluster, read only. */
 export const maintenanceConfigurations = (azure: Azure): ResourceProvider => {
   const parent = ({ path }: ArmRequest): Cluster => {
-    const id = path.id.split('/').slice(0, 9).join('/');
+    const id = parentId(path.id);
     const cluster = azure.state.clusters.get(idKey(id));
     if (cluster !== undefined) return cluster;
     throw new ArmError(404, {

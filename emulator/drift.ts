@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { allReceivers } from './action-group-limits.ts';
 import type { GroupBody, ReceiverStatus, StoredActionGroup } from './action-groups.ts';
 import type { RuleBody, StoredAlertRule } from './alert-rules.ts';
 import { dropIdentity, identityAsSent, settleIdentity, type IdentityBody, type StoredIdentity } from './identity.ts';
@@ -17,6 +18,8 @@ export interface Drift {
   readonly deleteActionGroup: (id: string) => void;
   /** Of a mail or SMS receiver, by its name; it stays so whatever is written to the group. */
   readonly setReceiverStatus: (groupId: string, receiverName: string, status: ReceiverStatus) => void;
+  /** From now on nothing reaches this receiver, of any list, and test notifications give `detail` as the reason; `undefined` ends it. */
+  readonly failReceiver: (groupId: string, receiverName: string, detail: string | undefined) => void;
 }
 
 /** Who did it, as a rule's `systemData` says. */
@@ -77,6 +80,15 @@ export const createDrift = (state: State, clock: () => Date): Drift => {
       const isThere = [...(emailReceivers ?? []), ...(smsReceivers ?? [])].some((each) => String(each['name']).toLowerCase() === name);
       if (!isThere) throw new Error(`${groupId} has no mail or SMS receiver ${receiverName}`);
       state.actionGroups.set(idKey(groupId), { ...group, receiverStatus: { ...group.receiverStatus, [name]: status } });
+    },
+    failReceiver: (groupId, receiverName, detail) => {
+      const group = actionGroup(groupId);
+      const name = receiverName.toLowerCase();
+      if (!allReceivers(group.body).some((each) => String(each['name']).toLowerCase() === name))
+        throw new Error(`${groupId} has no receiver ${receiverName}`);
+      const { [name]: _before, ...faults } = group.receiverFaults ?? {};
+      const receiverFaults = detail === undefined ? faults : { ...faults, [name]: detail };
+      state.actionGroups.set(idKey(groupId), { ...group, receiverFaults });
     },
   };
 };

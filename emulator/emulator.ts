@@ -1,3 +1,4 @@
+import { actionGroupActions } from './action-group-actions.ts';
 import { actionGroups, actionGroupToWire } from './action-groups.ts';
 import { answerAdmin } from './admin.ts';
 import { alertRules, alertRuleToWire } from './alert-rules.ts';
@@ -131,7 +132,7 @@ const faultableCall = (incoming: Incoming, providers: readonly ResourceProvider[
       operation: address.operation,
       subscriptionId: address.path?.subscriptionId,
       resourceGroup: address.path?.resourceGroup,
-      name: nameIn(address.path),
+      name: nameIn(address.path, address.operation),
     };
   } catch (error) {
     if (error instanceof URIError) return { kind: 'arm', method, path };
@@ -203,6 +204,7 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
   const providers = [
     alertRules(azure),
     actionGroups(azure),
+    ...actionGroupActions(azure),
     roleAssignments(azure),
     maintenanceConfigurations(azure),
     clusters(azure),
@@ -235,7 +237,10 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     const { answer: plain, limitHeaders, caller, path, type, operation, apiVersion, requestBody } = await gateway(incoming);
     const about = { type, subscriptionId: path?.subscriptionId, principalId: caller?.objectId };
     const headers = { ...headersOf({ at: clock(), ...(caller === undefined ? {} : { type }) }), ...limitHeaders, ...plain.headers };
-    return { answer: { ...plain, headers }, call: { kind: 'arm', ...about, operation, name: nameIn(path), apiVersion, requestBody } };
+    return {
+      answer: { ...plain, headers },
+      call: { kind: 'arm', ...about, operation, name: nameIn(path, operation), apiVersion, requestBody },
+    };
   };
 
   const note = ({ method, path }: Incoming, outcome: Outcome, { requestBody, ...call }: CallDetails, fault?: string): void => {

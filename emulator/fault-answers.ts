@@ -71,8 +71,15 @@ const flat = ({ status, headers, body }: Answer): Answer => ({
   body: (body as { error: unknown }).error,
 });
 
-const verbOf = ({ operation }: FaultContext): 'read' | 'write' | 'delete' => (operation === 'list' ? 'read' : operation);
-const actionOf = (context: FaultContext): string => `${context.type}/${verbOf(context)}`;
+const verbs: Readonly<Record<Operation, 'read' | 'write' | 'delete'>> = {
+  read: 'read',
+  list: 'read',
+  write: 'write',
+  delete: 'delete',
+  action: 'write',
+};
+const verbOf = ({ operation }: FaultContext): 'read' | 'write' | 'delete' => verbs[operation];
+const actionOf = (context: FaultContext): string => `${context.type}/${context.operation === 'action' ? 'action' : verbOf(context)}`;
 
 const linkedScope = ({ subscriptionId, resourceGroup }: FaultContext): string =>
   `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/identity`;

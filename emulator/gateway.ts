@@ -4,7 +4,7 @@ import type { Operation } from './journal.ts';
 import { authorize, type Azure, type ResourceProvider, type Verb } from './provider.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { checkLocks, checkPolicies, checkRegistered } from './restrictions.ts';
-import { parseArmPath, type ArmPath } from './resource-id.ts';
+import { parentId, parseArmPath, type ArmPath } from './resource-id.ts';
 import type { Caller, TokenFault, Tokens } from './tokens.ts';
 import { withSevenDigits } from './time.ts';
 
@@ -115,12 +115,25 @@ const offeredVersion = (incoming: Incoming, { type, apiVersions }: ResourceProvi
 };
 
 const verbOf = (method: string, path: ArmPath): Verb | undefined => {
-  if (path.isCollection) return method === 'GET' ? 'LIST' : undefined;
+  if (path.isCollection) return method === 'GET' ? 'LIST' : (['POST'] as const).find((verb) => verb === method);
   return (['GET', 'PUT', 'PATCH', 'DELETE'] as const).find((verb) => verb === method);
 };
 
-const operations: Readonly<Record<Verb, Operation>> = { GET: 'read', LIST: 'list', PUT: 'write', PATCH: 'write', DELETE: 'delete' };
-const actionNames: Readonly<Record<Operation, string>> = { read: 'read', list: 'read', write: 'write', delete: 'delete' };
+const operations: Readonly<Record<Verb, Operation>> = {
+  GET: 'read',
+  LIST: 'list',
+  PUT: 'write',
+  PATCH: 'write',
+  DELETE: 'delete',
+  POST: 'action',
+};
+const actionNames: Readonly<Record<Operation, string>> = { read: 'read', list: 'read', write: 'write', delete: 'delete', action: 'action' };
+
+/** Where the caller needs the right: at the resource, at the scope that is listed, or at the resource whose part is listed or that is to act. */
+const placeOf = ({ id, scope, names, isCollection }: ArmPath): string => {
+  if (!isCollection) return id;
+  return names.length === 0 ? scope : parentId(id);
+};
 
 /** Missing places are told only to those who may ask: a caller without a right gets 403 first. Assumed to be ARM's order. */
 const checkPlace = ({ state }: Azure, { subscriptionId, resourceGroup }: ArmPath): void => {
@@ -129,7 +142,7 @@ const checkPlace = ({ state }: Azure, { subscriptionId, resourceGroup }: ArmPath
 };
 
 const parsedBody = ({ method, body }: Incoming): unknown => {
-  if (method !== 'PUT' && method !== 'PATCH') return undefined;
+  if (method !== 'PUT' && method !== 'PATCH' && method !== 'POST') return undefined;
   try {
     const parsed: unknown = JSON.parse(body);
     if (typeof parsed === 'object' && parsed !== null) return parsed;
@@ -150,8 +163,9 @@ export const aboutAddress = (
   return { path, type: findProvider(path, providers)?.type ?? path.type, operation: verb && operations[verb] };
 };
 
-/** The name of the resource that a path addresses; lists have none. */
-export const nameIn = (path: ArmPath | undefined): string | undefined => (path?.isCollection === false ? path.names.at(-1) : undefined);
+/** The name of the resource that a request is about; lists have none. */
+export const nameIn = (path: ArmPath | undefined, operation: Operation | undefined): string | undefined =>
+  path?.isCollection === false || operation === 'action' ? path?.names.at(-1) : undefined;
 
 interface GatewayParts {
   readonly tokens: Tokens;
@@ -190,14 +204,14 @@ export const createGateway =
 
       if (!azure.state.subscriptions.has(path.subscriptionId.toLowerCase())) throw subscriptionNotFound(path.subscriptionId);
       const handle = verb === undefined ? undefined : provider.verbs[verb];
-      const isMisplaced = provider.placement === 'resourceGroup' && !path.isCollection && path.resourceGroup === undefined;
+      const isMisplaced = provider.placement === 'resourceGroup' && path.names.length > 0 && path.resourceGroup === undefined;
       if (verb === undefined || handle === undefined || isMisplaced) {
         throw new ArmError(405, {
           code: 'MethodNotAllowed',
           message: `The emulator has no ${incoming.method} for ${provider.type} at '${path.scope}'.`,
         });
       }
-      authorize(azure, caller, `${provider.type}/${actionNames[operations[verb]]}`, path.isCollection ? path.scope : path.id);
+      authorize(azure, caller, `${provider.type}/${actionNames[operations[verb]]}`, placeOf(path));
       const { restrictions } = azure.state;
       checkRegistered(restrictions, path, provider.type);
       checkPlace(azure, path);

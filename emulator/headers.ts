@@ -14,7 +14,7 @@ const ofService = (type: string | undefined): Record<string, string> => {
       'set-cookie': `ARRAffinity=${randomUUID().replaceAll('-', '')};Path=/;HttpOnly;Secure`,
     };
   }
-  return type === 'Microsoft.Insights/actionGroups' ? { 'x-activityid': randomUUID() } : {};
+  return type?.startsWith('Microsoft.Insights/actionGroups') === true ? { 'x-activityid': randomUUID() } : {};
 };
 
 /** The headers that every answer carries, with fresh ids of the request, and those of the service. Rate limits are `rate-limits.ts`. */

@@ -1,5 +1,5 @@
-/** What a call did to a resource; `list` is a read of a collection. */
-export type Operation = 'read' | 'write' | 'delete' | 'list';
+/** What a call did to a resource; `list` is a read of a collection, `action` a POST. */
+export type Operation = 'read' | 'write' | 'delete' | 'list' | 'action';
 
 /** One answered request, as plain data. Tokens and assertions never get in here: headers aren't kept, and sign-in bodies neither. */
 export interface Call {
@@ -15,7 +15,7 @@ export interface Call {
   readonly type?: string | undefined;
   readonly operation?: Operation | undefined;
   readonly subscriptionId?: string | undefined;
-  /** The resource's name; for a token request the client id. */
+  /** The name of the resource, also of the one that an action is asked of; for a token request the client id. */
   readonly name?: string | undefined;
   readonly apiVersion?: string | undefined;
   /** What was sent; 0 when no answer was. */

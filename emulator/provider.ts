@@ -35,8 +35,8 @@ export interface WireResource {
   readonly name: string;
 }
 
-/** GET of one is `GET`, of a collection `LIST`. */
-export type Verb = 'GET' | 'LIST' | 'PUT' | 'PATCH' | 'DELETE';
+/** GET of one is `GET`, of a collection `LIST`; `POST` asks something of a resource, as in `…/actionGroups/NAME/subscribe`. */
+export type Verb = 'GET' | 'LIST' | 'PUT' | 'PATCH' | 'DELETE' | 'POST';
 
 /** One resource type: its versions and what can be done with it. A verb that isn't listed is refused by the gateway. */
 export interface ResourceProvider {

@@ -144,7 +144,7 @@ export const createRateLimits = (clock: () => Date, throttling: () => Throttling
 
   const countAtProvider: RateLimits['countAtProvider'] = ({ method, subscriptionId, type }) => {
     const key = subscriptionId.toLowerCase();
-    if (type === 'Microsoft.Insights/actionGroups') return countActionGroupRequest(method, key);
+    if (type.startsWith('Microsoft.Insights/actionGroups')) return countActionGroupRequest(method, key);
     // Seen on answers to writes; on reads only in old recordings.
     const isRuleWrite = type === 'Microsoft.Insights/scheduledQueryRules' && (method === 'PUT' || method === 'PATCH');
     return isRuleWrite ? countRuleWrite(key) : {};

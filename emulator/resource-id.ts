@@ -57,6 +57,9 @@ export const scopeContains = (outer: string, inner: string): boolean => {
   return outerKey === '/' || innerKey === outerKey || innerKey.startsWith(`${outerKey}/`);
 };
 
+/** The resource that one of a subtype hangs on: `…/managedClusters/prod` of `…/managedClusters/prod/scheduledEvents/1`. */
+export const parentId = (id: string): string => id.split('/').slice(0, 9).join('/');
+
 /** Where an id lies: its subscription, and its resource group when it has one. */
 export const whereIs = (id: string): { subscriptionId: string | undefined; resourceGroup: string | undefined } => {
   const segments = id.split('/').filter((segment) => segment !== '');

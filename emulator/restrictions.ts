@@ -40,13 +40,14 @@ export const checkRegistered = ({ unregistered }: Restrictions, { subscriptionId
   if (found !== undefined) throw subscriptionNotRegistered(subscriptionId, namespace, found.flat);
 };
 
-/** Refuses what a lock forbids, naming every scope that is locked so. */
+/** Refuses what a lock forbids, naming every scope that is locked so. An action counts as a write, as documented. */
 export const checkLocks = ({ locks }: Restrictions, { id }: ArmPath, operation: Operation): void => {
-  if (operation !== 'write' && operation !== 'delete') return;
+  if (operation === 'read' || operation === 'list') return;
   const inTheWay = [...locks.values()].filter(
     ({ scope, level }) => scopeContains(scope, id) && (operation === 'delete' || level === 'ReadOnly'),
   );
-  if (inTheWay.length > 0) throw scopeLocked(id, operation, [...new Set(inTheWay.map(({ scope }) => scope))]);
+  if (inTheWay.length > 0)
+    throw scopeLocked(id, operation === 'delete' ? 'delete' : 'write', [...new Set(inTheWay.map(({ scope }) => scope))]);
 };
 
 /** Refuses writes of a resource that a policy denies. */

@@ -1,5 +1,6 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
+import type { TestNotificationBody } from './action-group-actions.ts';
 import type { GroupBody } from './action-groups.ts';
 import type { RuleBody } from './alert-rules.ts';
 import { invalidContent } from './errors.ts';
@@ -7,11 +8,13 @@ import type { FaultBody } from './fault-requests.ts';
 import type { RoleAssignmentBody } from './role-assignments.ts';
 import actionGroup from './schemas/action-group.json' with { type: 'json' };
 import actionGroupPatch from './schemas/action-group-patch.json' with { type: 'json' };
+import enableReceiver from './schemas/enable-receiver.json' with { type: 'json' };
 import fault from './schemas/fault.json' with { type: 'json' };
 import maintenanceConfiguration from './schemas/maintenance-configuration.json' with { type: 'json' };
 import roleAssignment from './schemas/role-assignment.json' with { type: 'json' };
 import scheduledQueryRule from './schemas/scheduled-query-rule.json' with { type: 'json' };
 import scheduledQueryRulePatch from './schemas/scheduled-query-rule-patch.json' with { type: 'json' };
+import testNotification from './schemas/test-notification.json' with { type: 'json' };
 import world from './schemas/world.json' with { type: 'json' };
 import type { World } from './world.ts';
 
@@ -37,8 +40,10 @@ export const schemas = {
   actionGroupPatch: ajv.compile<Partial<GroupBody>>(actionGroupPatch),
   alertRule: ajv.compile<RuleBody>(scheduledQueryRule),
   alertRulePatch: ajv.compile<Partial<RuleBody>>(scheduledQueryRulePatch),
+  enableReceiver: ajv.compile<{ readonly receiverName: string }>(enableReceiver),
   fault: ajv.compile<FaultBody>(fault),
   roleAssignment: ajv.compile<RoleAssignmentBody>(roleAssignment),
+  testNotification: ajv.compile<TestNotificationBody>(testNotification),
   world: ajv.compile<World>(world),
 };
 

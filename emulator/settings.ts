@@ -37,6 +37,10 @@ export interface Settings {
   readonly upperCaseActionGroupIds: boolean;
   /** Whether the action group service answers its own errors flat, `{code, message}`, as specified. Default true. */
   readonly flatActionGroupErrors: boolean;
+  /** A test notification is sent so many seconds after it was asked for; until then its status is 202. Recorded: about 120. Default 0. */
+  readonly testNotificationSeconds: number;
+  /** What a test notification that went well says: `Complete` and `Succeeded`, as recorded, or twice `Completed`, as in the specification's examples. Default `recorded`. */
+  readonly testNotificationWords: 'recorded' | 'specification';
   /** `minutes`: durations come back in minutes, `PT60M` for `PT1H`. Default `asSent`. */
   readonly durations: 'asSent' | 'minutes';
   /** `newlineCut`: a query's last newline is missing when it comes back. Default `asSent`. */
@@ -92,6 +96,8 @@ export const defaultSettings: Settings = {
   alertRuleIds: 'lowerCase',
   upperCaseActionGroupIds: true,
   flatActionGroupErrors: true,
+  testNotificationSeconds: 0,
+  testNotificationWords: 'recorded',
   durations: 'asSent',
   queryEnd: 'asSent',
   emptyTags: 'recorded',

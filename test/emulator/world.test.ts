@@ -8,6 +8,8 @@ import {
   alertRulePath,
   clusterId,
   group,
+  readerClientId,
+  readerObjectId,
   roleAssignmentPath,
   roles,
   smallWorld,
@@ -79,6 +81,15 @@ describe('clusters', () => {
     expect(one.body).toMatchObject({ name: 'daily', type: 'Microsoft.ContainerService/managedClusters/maintenanceConfigurations' });
     expect((await azure.send('GET', windowsPath.replace('?', '/none?'))).status).toBe(404);
   });
+});
+
+it('lists the windows of a cluster for whoever may read that cluster and nothing else', async () => {
+  const world = smallWorld();
+  world.roleAssignments = [{ scope: clusterId, roleDefinitionId: roles.reader, principalId: readerObjectId }];
+  await using azure = await startAzure({ world });
+  expect((await azure.send('GET', windowsPath, { as: readerClientId })).status).toBe(200);
+  const elsewhere = await azure.send('GET', windowsPath.replace('/prod/', '/other/'), { as: readerClientId });
+  expect(elsewhere.body.error.message).toContain(`over scope '${clusterId.replace('/prod', '/other')}'`);
 });
 
 describe('what goes takes along what is in it', () => {
