@@ -1,6 +1,8 @@
 import { ownerTagName } from '../api/names.ts';
 import { unchangeable, type Difference } from './difference.ts';
-import { ownerDescription, ownerWords, type Owner } from './owner.ts';
+import { ownerDescription, ownerNamed, ownerWords, type Owner } from './owner.ts';
+import { sameId } from './resource-id.ts';
+import { desiredRoleAssignment, type RoleAssignment } from './role-assignment.ts';
 import { shellWord } from './shell-word.ts';
 
 /** What to do about one thing in Azure. */
@@ -31,6 +33,16 @@ export const isOurs = (tags: Tags, owner: Owner): boolean => ownerOf(tags) === o
 
 /** True when the description says so, for role assignments, which have no tags. */
 export const isOurAssignment = (description: string, owner: Owner): boolean => description === ownerDescription(owner);
+
+/** True under a name that only this object gives to an assignment; it may have left it to another since. */
+export const isNamedByUs = ({ id, scope, principalId }: RoleAssignment, owner: Owner): boolean =>
+  sameId(id, desiredRoleAssignment(owner, scope, principalId).id);
+
+/** True for an assignment of ours whose description somebody has changed: it names nobody else. */
+export const hasLostItsWords = (assignment: RoleAssignment, owner: Owner): boolean =>
+  isNamedByUs(assignment, owner) &&
+  !isOurAssignment(assignment.description, owner) &&
+  (ownerNamed(assignment.description) ?? ownerWords(owner)) === ownerWords(owner);
 
 /**
  * What to do, from what is there (undefined: nothing) and how it differs. What isn't ours is never changed, unless the object may take it

@@ -16,6 +16,10 @@ export const ownerWords = ({ installationId, namespace, name }: Owner): string =
 /** The description of our role assignments. A person who meets it in the portal learns where it comes from. */
 export const ownerDescription = (owner: Owner): string => `${ownerTagName}: ${ownerWords(owner)}`;
 
+/** Whom the description of a role assignment names, in the words of our descriptions; undefined: nobody. */
+export const ownerNamed = (description: string): string | undefined =>
+  new RegExp(`\\b${ownerTagName}: *([a-z0-9/.-]*[a-z0-9])`).exec(description)?.[1];
+
 /** The name of rule and action group: a prefix people recognise, the cluster's name, and a hash that no other owner shares. */
 export const azureName = (owner: Owner, clusterName: string): string =>
   `aks-notifier-${clusterName}-${createHash('sha256').update(ownerWords(owner)).digest('hex').slice(0, 12)}`;

@@ -1,4 +1,5 @@
 import type { MaintenanceNotification } from '../api/maintenance-notification.ts';
+import { conditionOf } from './conditions.ts';
 import type { Owner } from './owner.ts';
 import { derivedIds, placeOf } from './place.ts';
 import { parseResourceId, sameId } from './resource-id.ts';
@@ -20,16 +21,29 @@ const sharing = (identityId: string, objects: readonly MaintenanceNotification[]
     return theirs !== undefined && sameId(theirs, identityId);
   });
 
-/** Why an object's user-assigned identity has no room for its rule; the oldest objects keep their places. Undefined: it has. */
+/** Whether the rule has the identity that the spec names: until then the principal may be another's. */
+const isCarriedOut = ({ metadata, status }: MaintenanceNotification): boolean => {
+  const condition = conditionOf(status?.conditions, 'AlertRuleReady');
+  return condition?.status === 'True' && condition.observedGeneration === metadata.generation;
+};
+
+/**
+ * Why an object's user-assigned identity has no room for its rule; undefined: it has. Rules that stand keep their places, as far as statuses
+ * tell, and what is left goes to the oldest of the others.
+ */
 export const identityIsFull = (object: MaintenanceNotification, objects: readonly MaintenanceNotification[]): string | undefined => {
   const identityId = userAssignedIn(object);
   if (identityId === undefined) return undefined;
   const users = sharing(identityId, objects);
-  if (users.length <= rulesPerIdentity) return undefined;
-  const rank = users.toSorted((one, other) => (age(one) < age(other) ? -1 : 1)).findIndex((each) => nameOf(each) === nameOf(object));
-  return rank < rulesPerIdentity
+  const principals = new Set(users.filter(isCarriedOut).map(({ status }) => status?.principalId?.toLowerCase()));
+  const stands = ({ status }: MaintenanceNotification): boolean =>
+    status?.principalId !== undefined && principals.has(status.principalId.toLowerCase());
+  if (stands(object)) return undefined;
+  const newcomers = users.filter((each) => !stands(each)).toSorted((one, other) => (age(one) < age(other) ? -1 : 1));
+  const rank = newcomers.findIndex((each) => nameOf(each) === nameOf(object));
+  return users.length - newcomers.length + rank < rulesPerIdentity
     ? undefined
-    : `Azure lets one identity serve ${rulesPerIdentity} alert rules of this kind, and so many older objects use ${identityId} already: name another identity in spec.identity.resourceId.`;
+    : `Azure lets one identity serve ${rulesPerIdentity} alert rules of this kind, and so many other objects use ${identityId} already: name another identity in spec.identity.resourceId.`;
 };
 
 /**

@@ -3,6 +3,7 @@ import type { AlertRule } from '../core/alert-rule.ts';
 import { decide, type Decision } from '../core/decide.ts';
 import { alertRuleDifference } from '../core/difference.ts';
 import { ReconcileError } from '../core/failure.ts';
+import { sameId } from '../core/resource-id.ts';
 import { identityIsFull } from '../core/shared-identity.ts';
 import { reconcileAnnotation } from '../api/names.ts';
 import { mark, recordWrite, refuse } from './change.ts';
@@ -26,8 +27,6 @@ interface Standing {
 /** Sees to it that the alert rule stands as desired. */
 export const ensureAlertRule = async (run: Run, desired: AlertRule): Promise<RulePrincipal> => {
   const { alertRules } = run.deps.azure;
-  const full = identityIsFull(run.object, run.deps.objects.list());
-  if (full !== undefined) throw new ReconcileError('QuotaExceeded', full, { stalls: 'atOnce' });
   let shared = await sharedPrincipal(run);
   const decisionOn = (seen: ObservedAlertRule | undefined, wanted = desired): Decision => {
     const differences = seen
@@ -42,37 +41,55 @@ export const ensureAlertRule = async (run: Run, desired: AlertRule): Promise<Rul
     () => alertRules.observe(desired.id, run.signal),
   );
   shared = await confirmPrincipal(run, desired, observed, shared);
-  const refusedBefore = decisionOn(observed).kind === 'replace' ? refusalToHeed(run) : undefined;
-  // Where it can't go it is looked after where it is.
-  const wanted = refusedBefore && observed ? { ...desired, location: observed.rule.location, scopes: observed.rule.scopes } : desired;
-  const decision = decisionOn(observed, wanted);
-  if (decision.kind === 'refuse') refuse(run, 'AlertRule', desired.id, decision);
-  let standing: Standing | undefined = observed && { rule: observed, refused: refusedBefore };
-  if (decision.kind === 'update') {
-    standing = { rule: await put(run, wanted), refused: refusedBefore };
-    recordWrite(run, 'AlertRule', desired.id, decision);
-  } else if (decision.kind !== 'keep') {
-    if (decision.kind === 'replace' && observed) await takeAway(run, desired.id, observed.rule);
-    // Not in place until Azure has said so: an object whose rule was seen missing has no grace.
-    mark(run, 'AlertRule', desired.id, 'Creating');
-    standing = await putOrPutBack(run, desired, decision);
-  }
+  const standing = await bringAbout(run, desired, observed, decisionOn);
   mark(run, 'AlertRule', desired.id, 'Present');
   run.draft = { ...run.draft, alertRuleId: desired.id };
-  const principalId = standing?.rule.principalId;
+  const { refused, rule } = standing;
+  const { principalId } = rule;
   if (!principalId)
     throw new ReconcileError(
       'WaitingForIdentity',
       `The alert rule ${desired.id} has no identity yet, so it can't be given Reader: trying again.`,
       { retry: { kind: 'fast' } },
     );
-  expectPrincipal(desired, standing?.rule, shared);
-  const refused = standing?.refused;
+  expectPrincipal(desired, rule, shared);
   if (refused) claim(run, 'AlertRuleReady', 'False', refused.reason, refused.message);
   else claim(run, 'AlertRuleReady', 'True', 'Succeeded', 'The alert rule stands as the spec asks.');
   // A shared identity is older than the rule.
-  const isOwn = standing?.rule.rule.identityType.toLowerCase() === 'systemassigned';
+  const isOwn = rule.rule.identityType.toLowerCase() === 'systemassigned';
   return { principalId, isNew: isOwn && principalId !== observed?.principalId, refused };
+};
+
+/** What stands once the rule was kept, changed, made, or made anew. */
+const bringAbout = async (
+  run: Run,
+  desired: AlertRule,
+  observed: ObservedAlertRule | undefined,
+  decisionOn: (seen: ObservedAlertRule | undefined, wanted?: AlertRule) => Decision,
+): Promise<Standing> => {
+  const refused = decisionOn(observed).kind === 'replace' ? refusalToHeed(run) : undefined;
+  // Where it can't go it is looked after where it is.
+  const wanted = refused && observed ? { ...desired, location: observed.rule.location, scopes: observed.rule.scopes } : desired;
+  const decision = decisionOn(observed, wanted);
+  if (decision.kind === 'refuse') refuse(run, 'AlertRule', desired.id, decision);
+  findRoom(run, desired, observed?.rule);
+  if (observed && decision.kind === 'keep') return { rule: observed, refused };
+  if (decision.kind === 'update') {
+    const rule = await put(run, wanted);
+    recordWrite(run, 'AlertRule', desired.id, decision);
+    return { rule, refused };
+  }
+  if (observed && decision.kind === 'replace') await takeAway(run, desired.id, observed.rule);
+  // Not in place until Azure has said so: an object whose rule was seen missing has no grace.
+  mark(run, 'AlertRule', desired.id, 'Creating');
+  return putOrPutBack(run, desired, decision);
+};
+
+/** A rule that its shared identity serves already has its place; any other needs a free one. */
+const findRoom = (run: Run, desired: AlertRule, observed: AlertRule | undefined): void => {
+  if (observed && desired.identityIds.every((wanted) => observed.identityIds.some((id) => sameId(id, wanted)))) return;
+  const full = identityIsFull(run.object, run.deps.objects.list());
+  if (full !== undefined) throw new ReconcileError('QuotaExceeded', full, { stalls: 'atOnce' });
 };
 
 /** Each try takes a rule away for a while: only a new spec, or a person who asks, makes another one worth it. */

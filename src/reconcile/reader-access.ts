@@ -1,6 +1,8 @@
-import { isOurAssignment } from '../core/decide.ts';
+import { hasLostItsWords, isOurAssignment } from '../core/decide.ts';
+import type { Difference } from '../core/difference.ts';
 import { ReconcileError } from '../core/failure.ts';
-import { announce, strike } from '../core/inventory.ts';
+import { announce, entryOf, strike } from '../core/inventory.ts';
+import { ownerDescription } from '../core/owner.ts';
 import { parseRoleAssignmentId, sameId } from '../core/resource-id.ts';
 import { grantsSame, roleDefinitionId, type RoleAssignment } from '../core/role-assignment.ts';
 import type { RulePrincipal } from './alert-rule.ts';
@@ -20,6 +22,10 @@ export const ensureReaderAccess = async (
   for (const each of wanted) {
     const standing = await observeStanding(run, each, principal);
     if (standing) found.push(standing);
+  }
+  for (const [index, each] of found.entries()) {
+    const difference = lostWords(run, each);
+    if (difference) found[index] = await describeAgain(run, each, difference);
   }
   const missing = wanted.filter(({ scope }) => !found.some((each) => sameId(each.scope, scope)));
   if (missing.length > 0) {
@@ -79,13 +85,28 @@ const observeStanding = async (run: Run, desired: RoleAssignment, principal: Rul
   for (const id of ids) {
     const observed = await lookFor(
       run.listed?.roleAssignment(id),
-      (seen) => grantsSame(seen, desired),
+      (seen) => grantsSame(seen, desired) && !lostWords(run, { ...seen, id, scope: desired.scope }),
       () => roleAssignments.observe(id, run.signal),
     );
     // The id is kept in the case we know it in: Azure's answer may spell it another way.
     if (observed && grantsSame(observed, desired)) return { ...observed, id, scope: desired.scope };
   }
   return undefined;
+};
+
+/** What somebody made of the description of an assignment of ours, by which we know it again. */
+const lostWords = ({ draft, owner }: Run, assignment: RoleAssignment): Difference | undefined =>
+  entryOf(draft.inventory, assignment.id) && hasLostItsWords(assignment, owner)
+    ? { field: 'description', is: assignment.description, should: ownerDescription(owner) }
+    : undefined;
+
+const describeAgain = async (run: Run, assignment: RoleAssignment, difference: Difference): Promise<RoleAssignment> => {
+  const described = { ...assignment, description: difference.should };
+  run.beforeWrite();
+  await run.deps.azure.roleAssignments.create(described, run.signal);
+  run.deps.survey.forget(assignment.id);
+  run.actions.push({ verb: verbOf(run, 'update'), part: 'ReaderAccess', target: assignment.scope, differences: [difference] });
+  return described;
 };
 
 const create = async (run: Run, desired: RoleAssignment): Promise<RoleAssignment> => {

@@ -1,4 +1,4 @@
-import { isOurAssignment, isOurs } from '../core/decide.ts';
+import { isOurs } from '../core/decide.ts';
 import { isAllowed } from '../core/boundary.ts';
 import { messageLimit } from '../core/conditions.ts';
 import { ReconcileError } from '../core/failure.ts';
@@ -6,7 +6,7 @@ import { strike, type Inventory, type InventoryEntry } from '../core/inventory.t
 import { parseResourceId, parseRoleAssignmentId } from '../core/resource-id.ts';
 import type { Run } from './run.ts';
 import { failureWithoutSecrets } from './secrets.ts';
-import { giveUp } from './shared-access.ts';
+import { giveUp, isOursToGive } from './shared-access.ts';
 
 /** The condition that speaks of each kind of thing. */
 export const partOf = { ActionGroup: 'ActionGroupReady', AlertRule: 'AlertRuleReady', RoleAssignment: 'ReaderAccessReady' } as const;
@@ -56,7 +56,7 @@ export const removeEntry = async (run: Run, { kind, id }: InventoryEntry): Promi
     case 'RoleAssignment': {
       const observed = await roleAssignments.observe(id, run.signal);
       const scope = parseRoleAssignmentId(id)?.scope ?? id;
-      if (observed && isOurAssignment(observed.description, run.owner)) await giveUp(run, { ...observed, id, scope });
+      if (observed && (await isOursToGive(run, { ...observed, id, scope }))) await giveUp(run, { ...observed, id, scope });
       break;
     }
     case 'AlertRule': {

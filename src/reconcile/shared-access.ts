@@ -1,9 +1,9 @@
 import type { MaintenanceNotification } from '../api/maintenance-notification.ts';
 import { isAllowed } from '../core/boundary.ts';
-import { isOurAssignment, isOurs } from '../core/decide.ts';
+import { hasLostItsWords, isNamedByUs, isOurAssignment, isOurs } from '../core/decide.ts';
 import { isDenied, ReconcileError } from '../core/failure.ts';
 import { announce } from '../core/inventory.ts';
-import { ownerDescription, type Owner } from '../core/owner.ts';
+import { ownerDescription, ownerNamed, ownerWords, type Owner } from '../core/owner.ts';
 import { parseResourceId, sameId, type ResourceId } from '../core/resource-id.ts';
 import { desiredRoleAssignment, everyReaderScope, readerScopes, type RoleAssignment } from '../core/role-assignment.ts';
 import { mayLiveBy, rulesOf } from '../core/shared-identity.ts';
@@ -27,6 +27,20 @@ export const giveUp = async (run: Run, assignment: RoleAssignment): Promise<void
   survey.forget(assignment.id);
   // Who was just about to rely on it looks again.
   for (const each of candidates) run.deps.again(keyOf(each));
+};
+
+/**
+ * Whether an assignment of the list is ours: by its description, or by its name, when the description was changed by hand, or names one whom we
+ * were just leaving it to when the operator crashed, and who doesn't live by it any more.
+ */
+export const isOursToGive = async (run: Run, assignment: RoleAssignment): Promise<boolean> => {
+  const { owner } = run;
+  if (isOurAssignment(assignment.description, owner) || hasLostItsWords(assignment, owner)) return true;
+  const named = ownerNamed(assignment.description);
+  if (!named?.startsWith(`${owner.installationId}/`) || !isNamedByUs(assignment, owner)) return false;
+  const candidates = mayLiveBy(assignment, run.object, run.deps.objects.list());
+  const heir = candidates.map((each) => ownerOf(run, each)).find((each) => ownerWords(each) === named);
+  return !(heir && (await livesBy(run, assignment, heir)));
 };
 
 const leaveToOneOf = async (

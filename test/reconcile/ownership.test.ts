@@ -327,6 +327,52 @@ describe('a user-assigned identity', () => {
   });
 });
 
+describe('the fifty places of an identity', () => {
+  it('are kept by the rules that stand, whatever older object comes to it later', async () => {
+    await withIdentity();
+    const older = 'platform/a-older';
+    bench.apply(specWith({ readerScopes: [] }), 'a-older');
+    await bench.run({ key: older });
+    for (let index = 0; index < 50; index += 1) {
+      const name = `n${String(index).padStart(2, '0')}`;
+      bench.apply(specWith({ identity: shared, readerScopes: [] }), name);
+      await bench.run({ key: `platform/${name}` });
+    }
+    bench.apply(specWith({ identity: shared, readerScopes: [] }), 'a-older');
+    await bench.run({ key: older });
+    expect(ready(older)).toBe('False QuotaExceeded');
+    bench.clock.advance(600_000);
+    await bench.run({ key: 'platform/n49' });
+    expect(ready('platform/n49')).toBe('True Succeeded');
+    // Also when nothing is known of it but what stands in Azure.
+    bench.api.tamper('platform/n49', ({ status: _status, ...object }) => object);
+    await bench.run({ key: 'platform/n49' });
+    expect(ready('platform/n49')).toBe('True Succeeded');
+  });
+});
+
+describe('a list that shows no principal', () => {
+  it('is no word on the rule’s identity', async () => {
+    bench = await startBench();
+    await bench.settle();
+    bench.bend = (azure): Azure => ({
+      ...azure,
+      alertRules: {
+        ...azure.alertRules,
+        list: async (scope, signal) => {
+          const { items, pages } = await azure.alertRules.list(scope, signal);
+          return { items: items.map(({ rule }) => ({ rule, principalId: undefined })), pages };
+        },
+      },
+    });
+    bench.clock.advance(600_000);
+    await bench.run();
+    expect(condition('AlertRuleReady')?.status).toBe('True');
+    expect(bench.azureCalls()).toContain('GET scheduledQueryRules 200');
+    expect(bench.azureWrites()).toEqual([]);
+  });
+});
+
 const withoutAssign = (): ReturnType<typeof benchWorld> => {
   const world = benchWorld();
   const id = '77777777-7777-4777-8777-777777777777';
@@ -452,6 +498,25 @@ describe('two objects with one user-assigned identity', () => {
       return go();
     });
     bench.api.delete(first);
+    await bench.run({ key: first });
+    expect([bench.api.get(first), bench.api.get(second)]).toEqual([undefined, undefined]);
+    expect(made()).toEqual([]);
+  });
+
+  it('leave nothing behind when, besides, the operator crashes just then', async () => {
+    await partners();
+    const life = new AbortController();
+    onAssignment('create', async (go) => {
+      bench.api.delete(second);
+      await bench.run({ key: second });
+      const answer = await go();
+      life.abort(new Error('crash'));
+      return answer;
+    });
+    bench.api.delete(first);
+    await expect(bench.run({ key: first, signal: life.signal })).rejects.toThrow('crash');
+    bench.bend = (azure) => azure;
+    bench.restart();
     await bench.run({ key: first });
     expect([bench.api.get(first), bench.api.get(second)]).toEqual([undefined, undefined]);
     expect(made()).toEqual([]);
@@ -600,6 +665,73 @@ describe('an object that only says that it lives by an assignment', () => {
     bench.api.delete(first);
     await bench.run({ key: first });
     expect(made().map((each) => (each['properties'] as { principalId: string }).principalId)).toEqual([principalId, principalId]);
+  });
+});
+
+describe('the description of an assignment', () => {
+  const describeAs = async (description: string): Promise<void> => {
+    await byHand(bench, status().readerAssignments![0]!.id, (body) => ({ properties: { ...body.properties, description } }));
+    bench.forget();
+  };
+  const onGroup = specWith({ readerScopes: ['ResourceGroup'] });
+
+  it('that was changed by hand is put right, and told', async () => {
+    bench = await startBench();
+    await bench.settle(onGroup);
+    await describeAs('for the AKS notices');
+    bench.clock.advance(600_000);
+    await bench.run();
+    expect(bench.azureWrites()).toEqual(['PUT roleAssignments 200']);
+    expect(bench.events).toEqual([
+      `Normal DriftCorrected: Somebody had changed the Reader assignment at ${shop} (description: for the AKS notices → aks-notifier-owner: ${owner}): put right.`,
+    ]);
+    expect(ready()).toBe('True Succeeded');
+    expect(status().readerAssignments).toMatchObject([{ ours: true }]);
+    bench.api.delete(key);
+    await bench.run();
+    expect(made()).toEqual([]);
+  });
+
+  it('that was changed by hand just before the object goes leaves nothing behind', async () => {
+    bench = await startBench();
+    await bench.settle(onGroup);
+    await describeAs('');
+    bench.api.delete(key);
+    await bench.run();
+    expect(made()).toEqual([]);
+  });
+
+  it('that names another operator’s object makes it theirs', async () => {
+    bench = await startBench();
+    await bench.settle(onGroup);
+    await describeAs('aks-notifier-owner: elsewhere/platform/prod');
+    bench.clock.advance(600_000);
+    await bench.run();
+    expect(ready()).toBe('True Succeeded');
+    expect(status().readerAssignments).toMatchObject([{ ours: false }]);
+    bench.api.delete(key);
+    await bench.run();
+    expect(bench.azureWrites().filter((line) => line.includes('roleAssignments'))).toEqual([]);
+  });
+
+  it('that says nothing, on what was not made by us, makes nothing ours: the list may be forged', async () => {
+    await withIdentity();
+    const name = bench.emulator.world.addRoleAssignment({
+      scope: shop,
+      roleDefinitionId: 'acdd72a7-3385-48ef-bd42-f606fba81ae7',
+      principalId,
+    });
+    await bench.settle(specWith({ identity: shared, readerScopes: ['ResourceGroup'] }));
+    const id = `${shop}/providers/Microsoft.Authorization/roleAssignments/${name}`;
+    bench.api.tamper(key, (each) => ({
+      ...each,
+      status: { ...each.status, resources: [...each.status!.resources!, { kind: 'RoleAssignment', id, state: 'Present' }] },
+    }));
+    bench.clock.advance(600_000);
+    await bench.run();
+    bench.api.delete(key);
+    await bench.run();
+    expect(bench.azureWrites().filter((line) => line.includes('roleAssignments'))).toEqual([]);
   });
 });
 
