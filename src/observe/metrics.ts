@@ -119,6 +119,7 @@ const services: Readonly<Record<string, string>> = {
   roleAssignments: 'Microsoft.Authorization',
   managedClusters: 'Microsoft.ContainerService',
   maintenanceConfigurations: 'Microsoft.ContainerService',
+  userAssignedIdentities: 'Microsoft.ManagedIdentity',
 };
 
 const createAzureMetrics = (registry: Registry): Pick<Metrics, 'calledAzure' | 'pacedAzure' | 'correctedDrift'> => {

@@ -83,6 +83,8 @@ export interface Controller {
 const retryBaseMilliseconds = 1000;
 const retryJitter = 0.25;
 const abortGraceMilliseconds = 1000;
+/** Milliseconds for which runs that wait for nothing go on one after another. */
+const longestTurn = 10;
 
 /** Runs `reconcile` for the keys added to it, each key at most once at a time. A run that throws is retried; nothing here ends the process. */
 export const startController = (options: ControllerOptions): Controller => {
@@ -144,8 +146,15 @@ export const startController = (options: ControllerOptions): Controller => {
     );
   };
 
+  /** When everything else last had its turn, as far as is known. */
+  let turnAt = clock.monotonic();
   const work = async (): Promise<void> => {
-    for (let taken = await queue.take(); taken; taken = await queue.take()) await run(taken.key, taken.waitedMilliseconds);
+    for (let taken = await queue.take(); taken; taken = await queue.take()) {
+      await run(taken.key, taken.waitedMilliseconds);
+      if (clock.monotonic() - turnAt < longestTurn) continue;
+      await turnOfOthers();
+      turnAt = clock.monotonic();
+    }
   };
 
   const untilStopping = new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve(), { once: true }));
@@ -180,6 +189,12 @@ export const startController = (options: ControllerOptions): Controller => {
     },
   };
 };
+
+/**
+ * Lets timers and sockets have their turn. A run that finds all it needs in memory waits for nothing, and a thousand of them in a row would hold up
+ * the lease and the probes for seconds.
+ */
+const turnOfOthers = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Whether `promise` settles before `milliseconds` are over. Leaves no timer behind. */
 const settlesWithin = async (clock: Clock, promise: Promise<boolean>, milliseconds: number): Promise<boolean> => {

@@ -13,8 +13,10 @@ export interface FakeClock extends Clock {
   untilNext(): number | undefined;
 }
 
-/** Lets every promise that can settle do so. */
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Lets every promise that can settle do so, also what gives others a turn of the event loop in between. */
+const settle = async (): Promise<void> => {
+  for (let turns = 0; turns < 3; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+};
 
 /** @param start wall time in milliseconds since 1970; the monotonic time starts at 0 */
 export const createFakeClock = (start = Date.UTC(2026, 0, 1)): FakeClock => {

@@ -54,6 +54,19 @@ describe('a controller', () => {
     expect(clock.pendingTimers()).toBe(0);
   });
 
+  it('lets everything else have its turn between runs that wait for nothing', async () => {
+    const { clock, controller, runs } = rig(async () => {
+      clock.advanceSync(4);
+      return done;
+    });
+    for (let index = 0; index < 100; index += 1) controller.add(`n${index}`);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(runs.length).toBeGreaterThan(0);
+    expect(runs.length).toBeLessThan(10);
+    while (runs.length < 100) await clock.advance(0);
+    expect(new Set(runs).size).toBe(100);
+  });
+
   it('runs a key again that was added during its run, but never twice at once', async () => {
     const gates = [gate(), gate()];
     let index = 0;
