@@ -13,7 +13,12 @@ export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefin
   }
   const { actionGroups } = run.deps.azure;
   const decisionOn = (seen: ActionGroup | undefined): Decision =>
-    decide(seen, seen ? actionGroupDifference(desired, seen, foreignTagsOf(run, desired.id)) : [], run.owner, mayAdopt(run, desired.id));
+    decide(
+      seen,
+      seen ? actionGroupDifference(desired, seen, foreignTagsOf(run, 'ActionGroupReady', desired.id)) : [],
+      run.owner,
+      mayAdopt(run, desired.id),
+    );
   const observed = await lookFor(
     run.listed?.actionGroup(desired.id),
     (seen) => decisionOn(seen).kind === 'keep',

@@ -30,7 +30,10 @@ export const ensureAlertRule = async (run: Run, desired: AlertRule): Promise<Rul
   let shared = await sharedPrincipal(run);
   const decisionOn = (seen: ObservedAlertRule | undefined, wanted = desired): Decision => {
     const differences = seen
-      ? [...alertRuleDifference(wanted, seen.rule, foreignTagsOf(run, desired.id)), ...principalDifference(wanted, seen, shared)]
+      ? [
+          ...alertRuleDifference(wanted, seen.rule, foreignTagsOf(run, 'AlertRuleReady', desired.id)),
+          ...principalDifference(wanted, seen, shared),
+        ]
       : [];
     return decide(seen?.rule, differences, run.owner, mayAdopt(run, desired.id));
   };

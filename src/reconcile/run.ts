@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { MaintenanceNotification, MaintenanceNotificationStatus } from '../api/maintenance-notification.ts';
 import type { Claim, PartType } from '../api/condition.ts';
 import type { Action } from '../core/announcements.ts';
+import { conditionOf } from '../core/conditions.ts';
 import type { ForeignTags } from '../core/difference.ts';
 import { entryOf } from '../core/inventory.ts';
 import type { Owner } from '../core/owner.ts';
@@ -104,8 +105,16 @@ export const writeAhead = async (run: Run): Promise<void> => writeStatus(run, { 
  * Whether tags that we don't ask for are to go: until this version of the spec has once been written, one of them may be a tag that was
  * taken off the spec.
  */
-export const foreignTagsOf = ({ hasStood, deps, key, version }: Run, id: string): ForeignTags =>
-  hasStood || deps.memory.hasWritten(key, version, id) ? 'ignored' : 'differ';
+export const foreignTagsOf = (
+  { hasStood, deps, key, version, object: { status, metadata } }: Run,
+  part: PartType,
+  id: string,
+): ForeignTags => {
+  const before = conditionOf(status?.conditions, part);
+  // A restart forgets what was written; the part that stood says so in the status.
+  const stood = before?.status === 'True' && before.observedGeneration === metadata.generation;
+  return hasStood || stood || deps.memory.hasWritten(key, version, id) ? 'ignored' : 'differ';
+};
 
 /**
  * Whether this run may take a thing over that isn't ours. Not once it has stood as this generation asks: two objects that take from each

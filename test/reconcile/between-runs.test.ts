@@ -107,6 +107,34 @@ describe('drift', () => {
   });
 });
 
+describe('a restart', () => {
+  it.each([
+    ['the rule', ruleId],
+    ['the group', () => bench.object().status?.actionGroupId ?? ''],
+  ])('of an object that is not Ready leaves the tags of others on %s, where it stood', async (_, idOf) => {
+    bench = await startBench();
+    await bench.settle();
+    await byHand(bench, idOf(), (body) => ({ ...body, tags: { ...(body['tags'] as object), costCenter: '42' } }));
+    await byHand(bench, bench.object().status?.readerAssignments?.[0]?.id ?? '', 'delete');
+    const create = async (): Promise<never> => {
+      throw new ReconcileError('AccessDenied', 'No.', { stalls: 'afterTenMinutes' });
+    };
+    bench.bend = (azure): Azure => ({ ...azure, roleAssignments: { ...azure.roleAssignments, create } });
+    bench.clock.advance(minutes(10));
+    await bench.run();
+    expect(condition('Ready')?.reason).toBe('AccessDenied');
+    bench.restart();
+    bench.forget();
+    await bench.run();
+    expect(bench.azureWrites()).toEqual([]);
+    // A new spec is another matter: one of the tags may have been taken off it.
+    bench.apply(specWith({ tags: { team: 'a' } }));
+    bench.restart();
+    await bench.run();
+    expect(bench.azureWrites()).toEqual(['PUT actionGroups 200', 'PUT scheduledQueryRules 200']);
+  });
+});
+
 describe('a lost status', () => {
   const lose = (): void => {
     bench.api.tamper(key, (object) => ({ ...object, status: { observedGeneration: -1 } }));
