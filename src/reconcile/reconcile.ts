@@ -151,9 +151,9 @@ const fail = async (run: Run, failure: ReconcileError): Promise<Requeue> => {
   const message = isLate && failure.later ? `${failure.message} ${failure.later}` : failure.message;
   const claims = run.draft.claims.map((each) => (each.message === failure.message ? { ...each, message } : each));
   run.draft = { ...run.draft, claims };
-  // A group of actionGroupIds that is gone is as bad as one of ours that was seen missing: nobody is told.
-  const isWhole =
-    wasWhole(object) && failure.reason !== 'DependencyNotReady' && run.draft.inventory.every(({ state }) => state === 'Present');
+  // A group of actionGroupIds or an identity that is gone is as bad as a part of ours that was seen missing: nobody is told.
+  const isGone = failure.reason === 'DependencyNotReady' || failure.reason === 'WaitingForIdentity';
+  const isWhole = wasWhole(object) && !isGone && run.draft.inventory.every(({ state }) => state === 'Present');
   const inGrace = !stalled && isWhole && now - since < deps.settings.readyGraceMilliseconds;
   const outcome: Outcome = { kind: 'failed', reason: failure.reason, message, stalled, inGrace };
   const next = stalled ? atInterval(run, stalledJitter) : nextTry(failure.retry, times, lasted, deps.random());

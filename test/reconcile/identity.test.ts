@@ -66,6 +66,15 @@ describe('a user-assigned identity that is gone', () => {
     expect(readers()).toEqual([second.principalId]);
   });
 
+  it('leaves no grace: nobody is told', async () => {
+    await start();
+    await bench.settle(spec);
+    bench.emulator.world.removeUserAssignedIdentity(identityId);
+    await ask();
+    expect(ready()).toBe('False WaitingForIdentity');
+    expect(bench.events).toHaveLength(1);
+  });
+
   it('holds back the rule of a new object, and nothing else', async () => {
     bench = await startBench();
     bench.apply(spec);
