@@ -13,10 +13,11 @@ import { headersOf } from './headers.ts';
 import type { Answer, Incoming, Outcome } from './http.ts';
 import { userAssignedIdentities } from './identities.ts';
 import { createJournal, type Call, type Journal } from './journal.ts';
-import type { Azure, ResourceProvider, WireResource } from './provider.ts';
+import type { Azure, Providers, WireResource } from './provider.ts';
 import { createRateLimits } from './rate-limits.ts';
 import type { StoredRoleAssignment } from './role-assignment-store.ts';
 import { roleAssignments, roleAssignmentToWire } from './role-assignments.ts';
+import { resourceGraph } from './resource-graph.ts';
 import { startServer } from './server.ts';
 import { defaultSettings, type Settings } from './settings.ts';
 import { createState } from './state.ts';
@@ -117,7 +118,7 @@ const jsonOf = (text: string): unknown => {
 };
 
 /** What can be told of a request before anything is looked at. */
-const faultableCall = (incoming: Incoming, providers: readonly ResourceProvider[]): FaultableCall => {
+const faultableCall = (incoming: Incoming, providers: Providers): FaultableCall => {
   const { method, path } = incoming;
   const signIn = aboutSignIn(incoming);
   if (signIn !== undefined) return { ...signIn, method, path };
@@ -201,15 +202,18 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     resources: [...audiences(), ...otherResources],
     federationErrors: settings.federationErrors,
   });
-  const providers = [
-    alertRules(azure),
-    actionGroups(azure),
-    ...actionGroupActions(azure),
-    roleAssignments(azure),
-    maintenanceConfigurations(azure),
-    clusters(azure),
-    userAssignedIdentities(azure),
-  ];
+  const providers: Providers = {
+    ofResources: [
+      alertRules(azure),
+      actionGroups(azure),
+      ...actionGroupActions(azure),
+      roleAssignments(azure),
+      maintenanceConfigurations(azure),
+      clusters(azure),
+      userAssignedIdentities(azure),
+    ],
+    ofTenant: [resourceGraph(azure)],
+  };
   const gateway = createGateway(azure, providers, { tokens, audiences, limits });
 
   const resources = (): Resources => ({

@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import type { Answer } from './http.ts';
+import { withSevenDigits } from './time.ts';
 
 /** The inside of an error body of Azure Resource Manager. */
 export interface ErrorDetail {
@@ -159,6 +161,19 @@ export const subscriptionNotRegistered = (subscriptionId: string, namespace: str
   const code = 'MissingSubscriptionRegistration';
   const message = `The subscription is not registered to use namespace '${namespace}'. See https://aka.ms/rps-not-found for how to register subscriptions.`;
   return new ArmError(409, { code, message, details: [{ code, target: namespace, message }] });
+};
+
+/** A refusal of Resource Graph: the message is for its support, what is wrong stands in `details`. */
+export const resourceGraphError = (
+  status: number,
+  code: string,
+  details: readonly ErrorDetail[],
+  at: Date,
+  headers: Readonly<Record<string, string>> = {},
+): ArmError => {
+  const id = randomUUID();
+  const message = `Please provide below info when asking for support: timestamp = ${withSevenDigits(at)}, correlationId = ${id}.`;
+  return new ArmError(status, { code, message, details }, { headers: { ...headers, 'x-ms-request-id': id } });
 };
 
 /** 409: Azure Resource Manager never moves a resource to another location. */

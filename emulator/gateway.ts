@@ -1,7 +1,7 @@
 import { ArmError, invalidContent, resourceGroupNotFound, subscriptionNotFound } from './errors.ts';
 import type { Answer, Incoming } from './http.ts';
 import type { Operation } from './journal.ts';
-import { authorize, type Azure, type ResourceProvider, type Verb } from './provider.ts';
+import { authorize, type Azure, type Providers, type ResourceProvider, type Verb } from './provider.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { checkLocks, checkPolicies, checkRegistered } from './restrictions.ts';
 import { parentId, parseArmPath, type ArmPath } from './resource-id.ts';
@@ -90,7 +90,7 @@ const providerOf = (path: ArmPath, providers: readonly ResourceProvider[]): Reso
     : new ArmError(404, { code: 'InvalidResourceNamespace', message: `The resource namespace '${namespace}' is invalid.` });
 };
 
-const offeredVersion = (incoming: Incoming, { type, apiVersions }: ResourceProvider): string => {
+const offeredVersion = (incoming: Incoming, { type, apiVersions }: Pick<ResourceProvider, 'type' | 'apiVersions'>): string => {
   const asked = [...incoming.query].find(([name]) => name.toLowerCase() === 'api-version')?.[1] ?? '';
   const supported = apiVersions.join(', ');
   if (asked === '') {
@@ -135,6 +135,9 @@ const placeOf = ({ id, scope, names, isCollection }: ArmPath): string => {
   return names.length === 0 ? scope : parentId(id);
 };
 
+const methodNotAllowed = (method: string, type: string, place: string): ArmError =>
+  new ArmError(405, { code: 'MethodNotAllowed', message: `The emulator has no ${method} for ${type} at '${place}'.` });
+
 /** Missing places are told only to those who may ask: a caller without a right gets 403 first. Assumed to be ARM's order. */
 const checkPlace = ({ state }: Azure, { subscriptionId, resourceGroup }: ArmPath): void => {
   const groups = state.subscriptions.get(subscriptionId.toLowerCase())?.resourceGroups;
@@ -155,12 +158,15 @@ const parsedBody = ({ method, body }: Incoming): unknown => {
 /** What a request is about, as far as its address tells. Throws a `URIError` for a broken `%` sequence. */
 export const aboutAddress = (
   { method, path: given }: Incoming,
-  providers: readonly ResourceProvider[],
+  { ofResources, ofTenant }: Providers,
 ): Pick<GatewayAnswer, 'path' | 'type' | 'operation'> => {
   const path = parseArmPath(given);
-  if (path === undefined) return {};
+  if (path === undefined) {
+    const provider = ofTenant.find(({ type }) => `/providers/${type}`.toLowerCase() === given.replace(/\/$/u, '').toLowerCase());
+    return provider === undefined ? {} : { type: provider.type, operation: 'read' };
+  }
   const verb = verbOf(method, path);
-  return { path, type: findProvider(path, providers)?.type ?? path.type, operation: verb && operations[verb] };
+  return { path, type: findProvider(path, ofResources)?.type ?? path.type, operation: verb && operations[verb] };
 };
 
 /** The name of the resource that a request is about; lists have none. */
@@ -176,10 +182,11 @@ interface GatewayParts {
 /**
  * The gateway of Azure Resource Manager: everything that is checked before a resource provider sees a request. In this order: sign-in,
  * rate limit, type, api-version, subscription, method, right, registration, resource group, locks, body, policies, the service's own rate
- * limit. There is nothing outside `/subscriptions/…`.
+ * limit. Outside `/subscriptions/…` there is only what the tenant's providers answer: after sign-in, api-version, method, body and the service's
+ * own rate limit.
  */
 export const createGateway =
-  (azure: Azure, providers: readonly ResourceProvider[], { tokens, audiences, limits }: GatewayParts) =>
+  (azure: Azure, providers: Providers, { tokens, audiences, limits }: GatewayParts) =>
   async (incoming: Incoming): Promise<GatewayAnswer> => {
     let known: Omit<GatewayAnswer, 'answer'> = {};
     try {
@@ -188,6 +195,15 @@ export const createGateway =
       const { path } = known;
       const caller = await signedInCaller(incoming, azure, tokens, audiences());
       known = { ...known, caller };
+      const tenantProvider = providers.ofTenant.find(({ type }) => path === undefined && type === known.type);
+      if (tenantProvider !== undefined) {
+        const apiVersion = offeredVersion(incoming, tenantProvider);
+        known = { ...known, apiVersion };
+        if (incoming.method !== 'POST') throw methodNotAllowed(incoming.method, tenantProvider.type, '/');
+        const body = parsedBody(incoming);
+        known = { ...known, requestBody: body, limitHeaders: limits.countQuery({ principalId: caller.objectId }) };
+        return { ...known, answer: tenantProvider.post({ caller, body }) };
+      }
       if (path === undefined)
         throw new ArmError(404, { code: 'InvalidResource', message: `The emulator doesn't have '${incoming.path}'.` });
       const limited = {
@@ -197,7 +213,7 @@ export const createGateway =
         type: known.type ?? path.type,
       };
       known = { ...known, limitHeaders: limits.countAtGateway(limited) };
-      const provider = providerOf(path, providers);
+      const provider = providerOf(path, providers.ofResources);
       const verb = verbOf(incoming.method, path);
       const apiVersion = offeredVersion(incoming, provider);
       known = { ...known, apiVersion };
@@ -205,12 +221,7 @@ export const createGateway =
       if (!azure.state.subscriptions.has(path.subscriptionId.toLowerCase())) throw subscriptionNotFound(path.subscriptionId);
       const handle = verb === undefined ? undefined : provider.verbs[verb];
       const isMisplaced = provider.placement === 'resourceGroup' && path.names.length > 0 && path.resourceGroup === undefined;
-      if (verb === undefined || handle === undefined || isMisplaced) {
-        throw new ArmError(405, {
-          code: 'MethodNotAllowed',
-          message: `The emulator has no ${incoming.method} for ${provider.type} at '${path.scope}'.`,
-        });
-      }
+      if (verb === undefined || handle === undefined || isMisplaced) throw methodNotAllowed(incoming.method, provider.type, path.scope);
       authorize(azure, caller, `${provider.type}/${actionNames[operations[verb]]}`, placeOf(path));
       const { restrictions } = azure.state;
       checkRegistered(restrictions, path, provider.type);

@@ -48,6 +48,23 @@ export interface ResourceProvider {
   readonly verbs: Readonly<Partial<Record<Verb, (request: ArmRequest) => Answer>>>;
 }
 
+/** A request for something that stands beside all subscriptions. */
+export type TenantRequest = Pick<ArmRequest, 'caller' | 'body'>;
+
+/** What answers at `/providers/Namespace/type`: a POST, open to everyone signed in. */
+export interface TenantProvider {
+  /** In the casing that the journal uses. */
+  readonly type: string;
+  readonly apiVersions: readonly string[];
+  readonly post: (request: TenantRequest) => Answer;
+}
+
+/** Everything that Resource Manager passes requests on to. */
+export interface Providers {
+  readonly ofResources: readonly ResourceProvider[];
+  readonly ofTenant: readonly TenantProvider[];
+}
+
 /** Whether a principal may do something at a scope, by the role assignments that exist now. */
 export const may = (azure: Azure, objectId: string, action: string, scope: string): boolean =>
   isAllowed(fulfilledGrantsOf(azure, objectId, { action }), azure.state.roles, action, scope);

@@ -1,4 +1,4 @@
-import { ArmError } from './errors.ts';
+import { ArmError, resourceGraphError } from './errors.ts';
 import { withSevenDigits } from './time.ts';
 
 /** Whether there are rate limits: none (headers always show what the first call sees), only shown in headers, or also refused by (429). */
@@ -28,8 +28,17 @@ const perSubscription: typeof perCaller = {
   delete: { capacity: 12_000, refillPerSecond: 150 },
 };
 
-/** The alert rule service lets about thirty writes through in each window of a minute, which starts with the first of them. */
-const ruleWrites = { limit: 30, windowMilliseconds: 60_000 };
+/** So many requests in each window of time, which starts with the first of them. */
+interface Window {
+  readonly limit: number;
+  readonly windowMilliseconds: number;
+}
+
+/** What the alert rule service lets through, about. */
+const ruleWrites: Window = { limit: 30, windowMilliseconds: 60_000 };
+
+/** What Resource Graph lets through of one caller, as documented. */
+const queries: Window = { limit: 15, windowMilliseconds: 5000 };
 
 const kindOf = (method: string): Kind => {
   if (method === 'DELETE') return 'delete';
@@ -60,6 +69,8 @@ export interface RateLimits {
   readonly countAtGateway: (request: LimitedRequest) => Headers;
   /** Those of the service that does the work. */
   readonly countAtProvider: (request: LimitedRequest) => Headers;
+  /** Those of Resource Graph. */
+  readonly countQuery: (request: Pick<LimitedRequest, 'principalId'>) => Headers;
 }
 
 /** Starts with full buckets. Time is what `clock` says; `throttling` is asked with every request. */
@@ -108,10 +119,16 @@ export const createRateLimits = (clock: () => Date, throttling: () => Throttling
     return left();
   };
 
+  /** The window that is open now, or a new one; kept once a request is counted in it. */
+  const openWindow = (name: string, { limit, windowMilliseconds }: Window): { end: number; left: number } => {
+    const now = clock().getTime();
+    const open = throttling() === 'off' ? undefined : windows.get(name);
+    return open !== undefined && now < open.end ? open : { end: now + windowMilliseconds, left: limit };
+  };
+
   const countRuleWrite = (subscriptionId: string): Headers => {
     const now = clock().getTime();
-    const open = throttling() === 'off' ? undefined : windows.get(subscriptionId);
-    const current = open !== undefined && now < open.end ? open : { end: now + ruleWrites.windowMilliseconds, left: ruleWrites.limit };
+    const current = openWindow(`rules/${subscriptionId}`, ruleWrites);
     const headers = (): Headers => ({
       'x-rate-limit-limit': '1m',
       'x-rate-limit-remaining': String(current.left),
@@ -123,7 +140,26 @@ export const createRateLimits = (clock: () => Date, throttling: () => Throttling
       throw throttled('TooManyRequests', message, seconds, headers());
     }
     current.left = Math.max(0, current.left - 1);
-    windows.set(subscriptionId, current);
+    windows.set(`rules/${subscriptionId}`, current);
+    return headers();
+  };
+
+  const countQuery: RateLimits['countQuery'] = ({ principalId }) => {
+    const name = `queries/${principalId}`;
+    const current = openWindow(name, queries);
+    const seconds = secondsUntil(current.end - clock().getTime());
+    const headers = (): Headers => ({
+      'x-ms-user-quota-remaining': String(current.left),
+      'x-ms-user-quota-resets-after': new Date(seconds * 1000).toISOString().slice(11, 19),
+    });
+    if (throttling() === 'enforced' && current.left === 0) {
+      const message =
+        'Client application has been throttled and should not attempt to repeat the request until an amount of time has elapsed. ' +
+        'Please see https://aka.ms/resourcegraph-throttling for help.';
+      throw resourceGraphError(429, 'RateLimiting', [{ code: 'RateLimiting', message }], clock(), headers());
+    }
+    current.left = Math.max(0, current.left - 1);
+    windows.set(name, current);
     return headers();
   };
 
@@ -150,5 +186,5 @@ export const createRateLimits = (clock: () => Date, throttling: () => Throttling
     return isRuleWrite ? countRuleWrite(key) : {};
   };
 
-  return { countAtGateway, countAtProvider };
+  return { countAtGateway, countAtProvider, countQuery };
 };

@@ -5,12 +5,14 @@ import type { GroupBody } from './action-groups.ts';
 import type { RuleBody } from './alert-rules.ts';
 import { invalidContent } from './errors.ts';
 import type { FaultBody } from './fault-requests.ts';
+import type { QueryBody } from './resource-graph.ts';
 import type { RoleAssignmentBody } from './role-assignments.ts';
 import actionGroup from './schemas/action-group.json' with { type: 'json' };
 import actionGroupPatch from './schemas/action-group-patch.json' with { type: 'json' };
 import enableReceiver from './schemas/enable-receiver.json' with { type: 'json' };
 import fault from './schemas/fault.json' with { type: 'json' };
 import maintenanceConfiguration from './schemas/maintenance-configuration.json' with { type: 'json' };
+import resourceGraphQuery from './schemas/resource-graph-query.json' with { type: 'json' };
 import roleAssignment from './schemas/role-assignment.json' with { type: 'json' };
 import scheduledQueryRule from './schemas/scheduled-query-rule.json' with { type: 'json' };
 import scheduledQueryRulePatch from './schemas/scheduled-query-rule-patch.json' with { type: 'json' };
@@ -42,6 +44,7 @@ export const schemas = {
   alertRulePatch: ajv.compile<Partial<RuleBody>>(scheduledQueryRulePatch),
   enableReceiver: ajv.compile<{ readonly receiverName: string }>(enableReceiver),
   fault: ajv.compile<FaultBody>(fault),
+  resourceGraphQuery: ajv.compile<QueryBody>(resourceGraphQuery),
   roleAssignment: ajv.compile<RoleAssignmentBody>(roleAssignment),
   testNotification: ajv.compile<TestNotificationBody>(testNotification),
   world: ajv.compile<World>(world),

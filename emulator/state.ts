@@ -6,7 +6,7 @@ import { builtInRoles, type RoleDefinition } from './authorization.ts';
 import { createRoleAssignmentStore, type RoleAssignmentStore } from './role-assignment-store.ts';
 import { createRestrictions, type Restrictions } from './restrictions.ts';
 import { idKey, lastSegment } from './resource-id.ts';
-import type { Application, Cluster, ResourceGroup, World } from './world.ts';
+import type { Application, Cluster, EventRow, ResourceGroup, World } from './world.ts';
 
 /** An object of the directory that roles can be assigned to. */
 interface Principal {
@@ -35,6 +35,8 @@ export interface State {
   readonly alertRules: Map<string, StoredAlertRule>;
   readonly actionGroups: Map<string, StoredActionGroup>;
   readonly restrictions: Restrictions;
+  /** Those of Resource Graph, oldest first. */
+  readonly eventRows: EventRow[];
 }
 
 /** Builds the state that a world describes. The world itself isn't kept: later changes to it have no effect. */
@@ -58,6 +60,7 @@ export const createState = (given: World): State => {
     alertRules: new Map(),
     actionGroups: new Map(),
     restrictions: createRestrictions(),
+    eventRows: world.eventRows ?? [],
   };
   const principals = [
     ...world.applications.map(({ objectId }) => objectId),

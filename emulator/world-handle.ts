@@ -1,8 +1,16 @@
 import { createDrift, type Drift } from './drift.ts';
 import { dropIdentity } from './identity.ts';
 import { createRestrictionsHandle, removeRestrictionsBelow, type RestrictionsHandle } from './restrictions.ts';
-import { isClusterId, type Application, type Cluster, type FederatedCredential, type ResourceGroup, type World } from './world.ts';
-import { idKey, whereIs } from './resource-id.ts';
+import {
+  isClusterId,
+  type Application,
+  type Cluster,
+  type EventRow,
+  type FederatedCredential,
+  type ResourceGroup,
+  type World,
+} from './world.ts';
+import { idKey, parentId, whereIs } from './resource-id.ts';
 import { seedRoleAssignment, type State } from './state.ts';
 
 /** Changes what exists while the emulator runs, as somebody with other tools would. Nothing here is journalled. */
@@ -17,6 +25,8 @@ export interface WorldHandle extends Drift, RestrictionsHandle {
   readonly removeCluster: (id: string) => void;
   /** Replaces the given fields. A channel can be set to `none` or `None`, but not taken away. */
   readonly changeCluster: (id: string, change: Partial<Omit<Cluster, 'id'>>) => void;
+  /** Rows stay when their cluster goes. */
+  readonly addEventRow: (row: EventRow) => void;
   /** Returns the new assignment's name. */
   readonly addRoleAssignment: (assignment: World['roleAssignments'][number]) => string;
   /** Takes away the assignment of this name, whoever made it. */
@@ -102,6 +112,10 @@ export const createWorldHandle = (state: State, clock: () => Date): WorldHandle 
     },
     changeCluster: (id, change) => {
       state.clusters.set(idKey(id), { ...cluster(id), ...structuredClone(change) });
+    },
+    addEventRow: (row) => {
+      if (!isClusterId(parentId(row.id))) throw new Error(`${row.id} does not lie below an AKS cluster`);
+      state.eventRows.push(structuredClone(row));
     },
     addRoleAssignment: (assignment) => {
       if (!state.principals.has(assignment.principalId.toLowerCase())) addPrincipal(assignment.principalId);

@@ -1,6 +1,6 @@
 import { conditionFault } from './abac/condition.ts';
 import { builtInRoles } from './authorization.ts';
-import { idKey, isGuid, lastSegment, whereIs } from './resource-id.ts';
+import { idKey, isGuid, lastSegment, parentId, whereIs } from './resource-id.ts';
 import { mistakesOf, schemas } from './schema.ts';
 
 /** What an identity trusts: a token with exactly this issuer, subject and audience signs in as it. */
@@ -41,6 +41,19 @@ export interface Cluster {
   maintenanceConfigurations?: Record<string, unknown>;
 }
 
+/** A row of Resource Graph's table of AKS events. */
+export interface EventRow {
+  /** Below a cluster, which needn't exist: `…/managedClusters/prod/scheduledEvents/GUID`. */
+  id: string;
+  /** Absent: the last part of the id. */
+  name?: string;
+  /** Absent: `microsoft.containerservice/managedclusters/scheduledevents`. */
+  type?: string;
+  location?: string;
+  /** Whatever; as a text: JSON with just these spaces, which queries that take it as text will see. */
+  properties: Record<string, unknown> | string;
+}
+
 /** That an identity holds a role at a scope and below. */
 interface RoleAssignment {
   scope: string;
@@ -65,6 +78,8 @@ export interface World {
   roleAssignments: RoleAssignment[];
   clusters: Cluster[];
   userAssignedIdentities?: { id: string; principalId: string; clientId: string }[];
+  /** In this order. */
+  eventRows?: EventRow[];
 }
 
 /** Whether an id is that of an AKS cluster. */
@@ -79,6 +94,15 @@ function* repeated(what: string, values: readonly string[]): Generator<string> {
   for (const value of values.map((each) => each.toLowerCase())) {
     if (seen.has(value)) yield `${what} '${value}' is there twice.`;
     seen.add(value);
+  }
+}
+
+function* idChecks(world: World): Generator<string> {
+  for (const [index, { id }] of (world.userAssignedIdentities ?? []).entries()) {
+    if (!isIdentityId(id)) yield `userAssignedIdentities[${index}].id: '${id}' is not the id of a user-assigned identity.`;
+  }
+  for (const [index, { id }] of (world.eventRows ?? []).entries()) {
+    if (!isClusterId(parentId(id))) yield `eventRows[${index}].id: '${id}' does not lie below an AKS cluster.`;
   }
 }
 
@@ -97,9 +121,7 @@ function* crossChecks(world: World): Generator<string> {
     else if (!groups.has(idKey(`/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}`)))
       yield `clusters[${index}].id: no resource group '${resourceGroup}' in a subscription '${subscriptionId}' is listed under subscriptions.`;
   }
-  for (const [index, { id }] of (world.userAssignedIdentities ?? []).entries()) {
-    if (!isIdentityId(id)) yield `userAssignedIdentities[${index}].id: '${id}' is not the id of a user-assigned identity.`;
-  }
+  yield* idChecks(world);
   for (const [index, { scope, roleDefinitionId, condition, conditionVersion }] of world.roleAssignments.entries()) {
     if (condition !== undefined && conditionVersion !== '2.0')
       yield `roleAssignments[${index}].conditionVersion: it must be '2.0' when there is a condition.`;
