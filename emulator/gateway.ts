@@ -201,7 +201,8 @@ export const createGateway =
         known = { ...known, apiVersion };
         if (incoming.method !== 'POST') throw methodNotAllowed(incoming.method, tenantProvider.type, '/');
         const body = parsedBody(incoming);
-        known = { ...known, requestBody: body, limitHeaders: limits.countQuery({ principalId: caller.objectId }) };
+        known = { ...known, requestBody: body };
+        known = { ...known, limitHeaders: limits.countQuery({ principalId: caller.objectId }) };
         return { ...known, answer: tenantProvider.post({ caller, body }) };
       }
       if (path === undefined)

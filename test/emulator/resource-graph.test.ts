@@ -290,6 +290,7 @@ describe('what is refused', () => {
       headers: { 'x-ms-user-quota-remaining': '0', 'x-ms-user-quota-resets-after': '00:00:03' },
       body: { error: { code: 'RateLimiting', details: [{ code: 'RateLimiting' }] } },
     });
+    expect(azure.emulator.journal.calls({ errorCode: 'RateLimiting' })).toMatchObject([{ status: 429, requestBody: { query: table } }]);
     expect((await ask(azure.send, {}, readerClientId)).status).toBe(200);
     clock.advance(3);
     expect((await ask(azure.send)).headers['x-ms-user-quota-remaining']).toBe('14');
