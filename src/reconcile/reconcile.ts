@@ -137,7 +137,9 @@ const failDeletion = (run: Run, { reason, message, retry, cause }: ReconcileErro
   const now = run.deps.now();
   const { withReasonSince, times } = run.deps.memory.failed(run.key, run.version, reason, now);
   const way = wayOut(run.object);
-  const outcome: Outcome = { kind: 'deletionFailed', reason, message: `${message.slice(0, messageLimit - way.length - 1)} ${way}` };
+  // Whose turn comes by itself needs no way out: many would take it, and leave behind what the operator is about to remove.
+  const told = reason === 'Throttled' ? message : `${message.slice(0, messageLimit - way.length - 1)} ${way}`;
+  const outcome: Outcome = { kind: 'deletionFailed', reason, message: told };
   return end(run, outcome, nextTry(retry, times, now - withReasonSince, run.deps.random()), cause);
 };
 
@@ -149,15 +151,28 @@ const fail = async (run: Run, failure: ReconcileError): Promise<Requeue> => {
   const isLate = lasted >= spreadingMilliseconds;
   const stalled = failure.stalls === 'atOnce' || (failure.stalls === 'afterTenMinutes' && isLate);
   const message = isLate && failure.later ? `${failure.message} ${failure.later}` : failure.message;
-  const claims = run.draft.claims.map((each) => (each.message === failure.message ? { ...each, message } : each));
+  const waits = failure.reason === 'Throttled' && !isLate && hasMoreToSay(object);
+  const claims = run.draft.claims
+    .filter(({ reason }) => !(waits && reason === 'Throttled'))
+    .map((each) => (each.message === failure.message ? { ...each, message } : each));
   run.draft = { ...run.draft, claims };
   // A group of actionGroupIds or an identity that is gone is as bad as a part of ours that was seen missing: nobody is told.
   const isGone = failure.reason === 'DependencyNotReady' || failure.reason === 'WaitingForIdentity';
   const isWhole = wasWhole(object) && !isGone && run.draft.inventory.every(({ state }) => state === 'Present');
-  const inGrace = !stalled && isWhole && now - since < deps.settings.readyGraceMilliseconds;
+  const inGrace = waits || (!stalled && isWhole && now - since < deps.settings.readyGraceMilliseconds);
   const outcome: Outcome = { kind: 'failed', reason: failure.reason, message, stalled, inGrace };
   const next = stalled ? atInterval(run, stalledJitter) : nextTry(failure.retry, times, lasted, deps.random());
   return end(run, outcome, next, failure.cause);
+};
+
+/** Whether the conditions say something of this generation that a wait for Azure's limits must not wipe out: that all is well, or what is wrong. */
+const hasMoreToSay = ({ status, metadata }: MaintenanceNotification): boolean => {
+  const ready = conditionOf(status?.conditions, 'Ready');
+  return (
+    ready?.observedGeneration === metadata.generation &&
+    ready.reason !== 'Throttled' &&
+    (ready.status === 'True' || ready.status === 'False')
+  );
 };
 
 const intervalOf = ({ spec }: MaintenanceNotification, { settings }: Deps): number =>

@@ -189,9 +189,9 @@ export const createSharedLists = <Item>(options: SharedListsOptions<Item>): Shar
 
   const isFresh = (shelf: Shelf<Item>, maxAgeMilliseconds: number): boolean => now() - shelf.takenAt <= maxAgeMilliseconds;
 
-  /** One failure, or a wait that Azure asks for, is no news: nobody's status changes for it. What lasts is. */
-  const isPassing = ({ error, times, since }: Trouble): boolean =>
-    times === 1 || (error.reason === 'Throttled' && now() - since < spreadingMilliseconds);
+  /** One failure, or a wait that Azure asks for, is no news: nobody's status changes for it. What lasts for long, or is to last, is. */
+  const isPassing = ({ error, times, since, until }: Trouble): boolean =>
+    (times === 1 || error.reason === 'Throttled') && until - since < spreadingMilliseconds;
 
   return {
     prepare: (place, maxAgeMilliseconds) => {
@@ -218,7 +218,8 @@ export const createSharedLists = <Item>(options: SharedListsOptions<Item>): Shar
       if (!shelf.trouble) return undefined;
       const { error, until } = shelf.trouble;
       const { reason, message, stalls, later, cause } = error;
-      const retry = { kind: 'after', seconds: Math.max(0, until - now()) / 1000 } as const;
+      // Who comes earlier asks nothing of Azure: the list is not begun before its time.
+      const retry = { kind: 'after', seconds: Math.min(Math.max(0, until - now()), spreadingMilliseconds) / 1000 } as const;
       throw new ReconcileError(reason, message, { stalls, cause, retry, ...(later === undefined ? {} : { later }) });
     },
     isShared: (place) => serving(place) !== undefined,

@@ -203,6 +203,29 @@ describe('a list that alone can’t be read', () => {
   });
 });
 
+describe('a list for which Azure asks to wait a day', () => {
+  it('shows in the conditions of whose part it is', async () => {
+    bench = await startBench();
+    await stand(1);
+    const wait = new ReconcileError('Throttled', 'Wait.', { retry: { kind: 'after', seconds: 86_400 } });
+    let lists = 0;
+    bench.bend = (azure): Azure => ({
+      ...azure,
+      alertRules: {
+        ...azure.alertRules,
+        list: () => {
+          lists += 1;
+          return Promise.reject(wait);
+        },
+      },
+    });
+    await startDays(bench, ['platform/n0']).pass(3 * 3_600_000);
+    expect(lists).toBe(1);
+    expect(bench.object('platform/n0').status?.conditions?.find(({ type }) => type === 'AlertRuleReady')?.reason).toBe('Throttled');
+    expect(readyOf('n0')).toBe('False');
+  });
+});
+
 describe('lists of very different length', () => {
   it('are all young when the longest is there, whatever the interval', async () => {
     bench = await startBench();

@@ -537,3 +537,49 @@ describe('two objects that share nothing but the cluster', () => {
     expect(subscription).toContain('/subscriptions/');
   });
 });
+
+describe('a wait for Azure’s limits', () => {
+  const wait = new ReconcileError('Throttled', 'Waiting for its turn.', { retry: { kind: 'after', seconds: 30 } });
+  const locked = new ReconcileError('ResourceLocked', 'Locked.', { stalls: 'atOnce' });
+
+  it('wipes out nothing that the conditions say, and is no reason to say it twice', async () => {
+    bench = await startBench();
+    bench.bend = failing('alertRules', 'put', locked);
+    bench.apply();
+    await bench.run();
+    expect(condition('Stalled')?.reason).toBe('ResourceLocked');
+    bench.forget();
+    bench.bend = failing('alertRules', 'put', wait);
+    expect(await bench.run()).toEqual({ kind: 'after', milliseconds: 30_500 });
+    expect(condition('Stalled')?.reason).toBe('ResourceLocked');
+    bench.bend = failing('alertRules', 'put', locked);
+    await bench.run();
+    expect([bench.kubernetesWrites(), bench.events]).toEqual([[], []]);
+    bench.bend = (azure) => azure;
+    await bench.run();
+    expect(bench.events).toContainEqual(expect.stringContaining('Recovered'));
+  });
+
+  it('of an object that is Ready shows only when it has lasted for ten minutes', async () => {
+    bench = await startBench();
+    await bench.settle();
+    await byHand(bench, bench.object().status!.alertRuleId!, (rule) => ({ ...rule, properties: { ...rule.properties, severity: 0 } }));
+    bench.forget();
+    bench.bend = failing('alertRules', 'put', wait);
+    await bench.run();
+    expect(ready()).toBe('True Succeeded');
+    expect(bench.kubernetesWrites()).toEqual([]);
+    bench.clock.advance(10 * minute);
+    await bench.run();
+    expect(ready()).toBe('False Throttled');
+  });
+
+  it('of a deletion advertises no way out', async () => {
+    bench = await startBench();
+    await bench.settle();
+    bench.api.delete(key);
+    bench.bend = failing('alertRules', 'remove', wait);
+    await bench.run();
+    expect(condition('Ready')).toMatchObject({ reason: 'Throttled', message: 'Waiting for its turn.' });
+  });
+});
