@@ -34,9 +34,9 @@ afterAll(async () => {
   await stage?.stop();
 });
 
-/** Whether what is known of the cluster is read again depends on the second in which a story happens; the creation always reads it. */
+/** Whether what is known of cluster and identity is read again depends on the second in which a story happens; the creation always reads the cluster. */
 const dependsOnTime = ({ before }: Story, call: string): boolean =>
-  before !== undefined && /managedClusters|maintenanceConfigurations/.test(call);
+  before !== undefined && /managedClusters|maintenanceConfigurations|userAssignedIdentities/.test(call);
 
 const stories: readonly Story[] = [
   { name: 'a creation', happens: (lane) => lane.create(lane.spec()) },
