@@ -3,7 +3,7 @@ import { readAllowedScopes } from './config/allowed-scopes.ts';
 import { readAzure, type AzureConfig, type Environment } from './config/azure.ts';
 import { isLabelSelector } from './config/label-selector.ts';
 import { checkElectionTimes, leaseNameOf, type LeaderElectionConfig } from './config/leader-election.ts';
-import { readNamespaces } from './config/namespaces.ts';
+import { isNamespace, readNamespaces } from './config/namespaces.ts';
 import type { AllowedScopes } from './core/boundary.ts';
 import { parseDuration } from './core/duration.ts';
 
@@ -156,11 +156,16 @@ export const readConfig = (args: readonly string[], environment: Environment): C
     mistakes.push(`${named(name)} is "${value(name)}": write a duration from ${least} to ${most}, such as 10m.`);
     return 0;
   };
+  const namespace = value('namespace') || undefined;
+  if (namespace !== undefined && !isNamespace(namespace))
+    mistakes.push(
+      `${named('namespace')} is "${namespace}", which can't be a namespace: write the name of the one that the operator runs in.`,
+    );
   const installationId = value('installation-id');
   if (installationId !== '' && !/^[a-z0-9-]{1,63}$/.test(installationId))
     mistakes.push(`${named('installation-id')} is "${installationId}": use at most 63 of a-z, 0-9 and -.`);
   const concurrency = Number(value('concurrency'));
-  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 64)
+  if (!/^[1-9]\d?$/.test(value('concurrency')) || concurrency > 64)
     mistakes.push(`${named('concurrency')} is "${value('concurrency')}": write a whole number from 1 to 64.`);
   const watchNamespaces = readNamespaces(value('watch-namespaces'), named('watch-namespaces'), 'watch all', mistakes);
   const watchLabelSelector = value('watch-label-selector').trim() || undefined;
@@ -183,7 +188,7 @@ export const readConfig = (args: readonly string[], environment: Environment): C
   const config: Config = {
     metricsAddress: address('metrics-addr'),
     healthAddress: address('health-addr'),
-    namespace: value('namespace') || undefined,
+    namespace,
     installationId: installationId || undefined,
     intervalMilliseconds: duration('interval', '30s', '24h'),
     readyGraceMilliseconds: duration('ready-grace-period', '0', '24h'),
@@ -216,6 +221,9 @@ const readFlags = (args: readonly string[], mistakes: string[]): Readonly<Record
     else if (!(flagNames as readonly string[]).includes(token.name))
       mistakes.push(`${token.rawName} is not a flag of aks-notifier: see --help.`);
     else if (token.value === undefined) mistakes.push(`${token.rawName} needs a value: ${token.rawName}=….`);
+    // Somebody meant to say something: its default could be everything.
+    else if (token.value.trim() === '')
+      mistakes.push(`${token.rawName} is given without a value: write ${token.rawName}=…, or leave it out.`);
     else given[token.name] = token.value;
   }
   return given;

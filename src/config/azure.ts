@@ -30,8 +30,8 @@ export const readAzure = (environment: Environment, mistakes: string[]): AzureCo
   const url = (name: string, fallback: string): string => {
     const text = environment[name] || fallback;
     // Spelled the same with or without a slash at the end; a host's letter case means nothing.
-    if (URL.canParse(text) && new URL(text).protocol === 'https:') return new URL(text).href.replace(/\/+$/, '');
-    mistakes.push(`${name} is "${text}": write an https:// address.`);
+    if (URL.canParse(text) && new URL(text).protocol === 'https:' && !/[?#@]/.test(text)) return new URL(text).href.replace(/\/+$/, '');
+    mistakes.push(`${name} is "${text}": write an https:// address such as ${fallback}, without ?, # or @.`);
     return fallback;
   };
   const authorityHost = url('AZURE_AUTHORITY_HOST', 'https://login.microsoftonline.com');
@@ -41,6 +41,8 @@ export const readAzure = (environment: Environment, mistakes: string[]): AzureCo
   ).replace(/\/+$/, '');
   if (!URL.canParse(audience))
     mistakes.push(`AZURE_RESOURCE_MANAGER_AUDIENCE is "${audience}": write an address such as ${publicEndpoint}.`);
+  if (audience.endsWith('/.default'))
+    mistakes.push(`AZURE_RESOURCE_MANAGER_AUDIENCE is "${audience}": leave out /.default, which the operator puts behind it.`);
   const forbidden = [endpoint, authorityHost].find((each) => cloudsWithoutArgAlerts.includes(new URL(each).hostname));
   if (forbidden !== undefined)
     mistakes.push(

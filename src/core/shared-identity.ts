@@ -1,4 +1,5 @@
 import type { MaintenanceNotification } from '../api/maintenance-notification.ts';
+import { isAllowed, type AllowedScopes } from './boundary.ts';
 import { conditionOf } from './conditions.ts';
 import type { Owner } from './owner.ts';
 import { derivedIds, placeOf } from './place.ts';
@@ -15,10 +16,15 @@ const nameOf = ({ metadata: { namespace, name } }: MaintenanceNotification): str
 
 const age = (each: MaintenanceNotification): string => `${each.metadata.creationTimestamp} ${nameOf(each)}`;
 
-const sharing = (identityId: string, objects: readonly MaintenanceNotification[]): readonly MaintenanceNotification[] =>
+/** Those that name an identity and may use it: no others get a rule with it. */
+const sharing = (
+  identityId: string,
+  objects: readonly MaintenanceNotification[],
+  allowed: AllowedScopes,
+): readonly MaintenanceNotification[] =>
   objects.filter((each) => {
     const theirs = userAssignedIn(each);
-    return theirs !== undefined && sameId(theirs, identityId);
+    return theirs !== undefined && sameId(theirs, identityId) && isAllowed(theirs, each.metadata.namespace, allowed);
   });
 
 /** Whether the rule has the identity that the spec names: until then the principal may be another's. */
@@ -31,10 +37,14 @@ const isCarriedOut = ({ metadata, status }: MaintenanceNotification): boolean =>
  * Why an object's user-assigned identity has no room for its rule; undefined: it has. Rules that stand keep their places, as far as statuses
  * tell, and what is left goes to the oldest of the others.
  */
-export const identityIsFull = (object: MaintenanceNotification, objects: readonly MaintenanceNotification[]): string | undefined => {
+export const identityIsFull = (
+  object: MaintenanceNotification,
+  objects: readonly MaintenanceNotification[],
+  allowed: AllowedScopes,
+): string | undefined => {
   const identityId = userAssignedIn(object);
   if (identityId === undefined) return undefined;
-  const users = sharing(identityId, objects);
+  const users = sharing(identityId, objects, allowed);
   const principals = new Set(users.filter(isCarriedOut).map(({ status }) => status?.principalId?.toLowerCase()));
   const stands = ({ status }: MaintenanceNotification): boolean =>
     status?.principalId !== undefined && principals.has(status.principalId.toLowerCase());

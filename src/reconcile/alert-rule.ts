@@ -91,7 +91,7 @@ const bringAbout = async (
 /** A rule that its shared identity serves already has its place; any other needs a free one. */
 const findRoom = (run: Run, desired: AlertRule, observed: AlertRule | undefined): void => {
   if (observed && desired.identityIds.every((wanted) => observed.identityIds.some((id) => sameId(id, wanted)))) return;
-  const full = identityIsFull(run.object, run.deps.objects.list());
+  const full = identityIsFull(run.object, run.deps.objects.list(), run.deps.settings.allowedScopes);
   if (full !== undefined) throw new ReconcileError('QuotaExceeded', full, { stalls: 'atOnce' });
 };
 

@@ -36,6 +36,13 @@ describe('the configuration', () => {
     ]);
   });
 
+  it('refuses an audience that is a scope of tokens already', () => {
+    for (const audience of ['https://arm.example.com/.default', 'https://arm.example.com/.default/'])
+      expect(mistakes([], { ...webhook, AZURE_RESOURCE_MANAGER_AUDIENCE: audience })).toEqual([
+        'AZURE_RESOURCE_MANAGER_AUDIENCE is "https://arm.example.com/.default": leave out /.default, which the operator puts behind it.',
+      ]);
+  });
+
   it('is this without any flag', () => {
     expect(read()).toEqual({
       metricsAddress: { host: '', port: 8080 },
@@ -144,7 +151,7 @@ describe('an address', () => {
     expect(read([`--health-addr=${text}`]).healthAddress).toEqual(address);
   });
 
-  it.each(['8080', ':65536', ':http', '', 'host', 'host:', ':-1', '00'])('“%s” is refused with the form it should have', (text) => {
+  it.each(['8080', ':65536', ':http', 'host', 'host:', ':-1', '00'])('“%s” is refused with the form it should have', (text) => {
     expect(mistakes([`--metrics-addr=${text}`])).toEqual([
       `--metrics-addr (or AKS_NOTIFIER_METRICS_ADDR) is "${text}": write [host]:port, such as :8080, or 0 to turn it off.`,
     ]);
@@ -163,6 +170,12 @@ describe('a mistake', () => {
     ],
     [['--concurrency=0'], '--concurrency (or AKS_NOTIFIER_CONCURRENCY) is "0": write a whole number from 1 to 64.'],
     [['--concurrency=1.5'], '--concurrency (or AKS_NOTIFIER_CONCURRENCY) is "1.5": write a whole number from 1 to 64.'],
+    [['--concurrency=0x4'], '--concurrency (or AKS_NOTIFIER_CONCURRENCY) is "0x4": write a whole number from 1 to 64.'],
+    [['--concurrency=65'], '--concurrency (or AKS_NOTIFIER_CONCURRENCY) is "65": write a whole number from 1 to 64.'],
+    [
+      ['--namespace=Foo Bar'],
+      '--namespace (or AKS_NOTIFIER_NAMESPACE) is "Foo Bar", which can\'t be a namespace: write the name of the one that the operator runs in.',
+    ],
     [['--concurrency=many'], '--concurrency (or AKS_NOTIFIER_CONCURRENCY) is "many": write a whole number from 1 to 64.'],
     [['--log-level=loud'], '--log-level (or AKS_NOTIFIER_LOG_LEVEL) is "loud": write one of trace, debug, info, warn, error.'],
     [['--installation-id=Prod!'], '--installation-id (or AKS_NOTIFIER_INSTALLATION_ID) is "Prod!": use at most 63 of a-z, 0-9 and -.'],
@@ -176,6 +189,29 @@ describe('a mistake', () => {
     [['--interval'], '--interval needs a value: --interval=….'],
   ])('in %j is named with its fix', (args, sentence) => {
     expect(mistakes(args)).toEqual([sentence]);
+  });
+
+  it.each([
+    'metrics-addr',
+    'health-addr',
+    'namespace',
+    'installation-id',
+    'interval',
+    'ready-grace-period',
+    'concurrency',
+    'watch-namespaces',
+    'watch-label-selector',
+    'allowed-scopes',
+    'secret-namespaces',
+    'log-level',
+  ])('is --%s without a value, which never means its default', (flag) => {
+    for (const empty of ['', ' '])
+      expect(mistakes([`--${flag}=${empty}`])).toEqual([`--${flag} is given without a value: write --${flag}=…, or leave it out.`]);
+  });
+
+  it('is an empty flag behind one that says something', () => {
+    const shop = '/subscriptions/aaaaaaaa-4444-4444-8444-444444444444/resourceGroups/shop';
+    expect(mistakes([`--allowed-scopes=${shop}`, '--allowed-scopes='])).toEqual([expect.stringContaining('without a value')]);
   });
 
   it('is reported together with every other one', () => {
@@ -218,6 +254,12 @@ describe('the scopes that are allowed', () => {
     `${shop}/providers/Microsoft.Insights/actionGroups`,
     `${shop}%2e`,
     '/subscriptions/aaaaaaaa-4444-4444-8444-444444444444/resourceGroups/..',
+    '/subscriptions/aaaaaaaa-4444-4444-8444-444444444444/resourceGroups/...',
+    '/subscriptions/aaaaaaaa-4444-4444-8444-444444444444/resourceGroups/#',
+    `${shop}=`,
+    `${shop} ${shop}`,
+    `${shop}/providers/Microsoft.Insights/actionGroups/...`,
+    `${shop}/providers/Microsoft.Insights/actionGroups/ #x`,
     '/providers/Microsoft.Management/managementGroups/root',
     'team-a=',
   ])('%s is none, and the form is told', (prefix) => {
@@ -281,11 +323,14 @@ describe('the sign-in to Azure', () => {
     expect(read([], environment).azure).toMatchObject(expected);
   });
 
-  it.each(['http://login.example.com', 'login.example.com', 'ftp://x'])('refuses the address %s', (text) => {
-    expect(mistakes([], { ...webhook, AZURE_AUTHORITY_HOST: text })).toEqual([
-      `AZURE_AUTHORITY_HOST is "${text}": write an https:// address.`,
-    ]);
-  });
+  it.each(['http://login.example.com', 'login.example.com', 'ftp://x', 'https://x?y=1', 'https://x/#y', 'https://me@x'])(
+    'refuses the address %s',
+    (text) => {
+      expect(mistakes([], { ...webhook, AZURE_AUTHORITY_HOST: text })).toEqual([
+        `AZURE_AUTHORITY_HOST is "${text}": write an https:// address such as https://login.microsoftonline.com, without ?, # or @.`,
+      ]);
+    },
+  );
 
   it.each([
     { AZURE_RESOURCE_MANAGER_ENDPOINT: 'https://management.usgovcloudapi.net' },

@@ -72,13 +72,31 @@ describe('the fifty places of an identity', () => {
           const carriedOut = is === 'stands';
           return objectOf(`n${index}`, { identity: 'reader', born, carriedOut, ...(principalId === undefined ? {} : { principalId }) });
         });
-        const served = objects.filter((object) => identityIsFull(object, objects) === undefined);
+        const served = objects.filter((object) => identityIsFull(object, objects, []) === undefined);
         expect(served).toHaveLength(Math.min(50, objects.length));
         const isKnown = objects.some(({ status }) => status?.conditions?.[0]?.observedGeneration === 2);
         const standing = objects.filter(({ status }) => isKnown && status?.principalId === 'shared');
         expect(standing.filter((object) => !served.includes(object))).toEqual([]);
       }),
     );
+  });
+});
+
+describe('the places of an identity with a boundary', () => {
+  const mine = objectOf('mine', { identity: 'reader', born: 1 });
+  const others = Array.from({ length: 50 }, (_, index) => {
+    const object = objectOf(`n${index}`, { identity: 'reader', principalId: 'shared', carriedOut: index % 2 === 0 });
+    return { ...object, metadata: { ...object.metadata, namespace: 'team-b' } };
+  });
+  const allowedTo = (namespace: string | undefined) => [{ prefix: shop, namespace }];
+
+  it('are not taken by objects that may not use it', () => {
+    expect(identityIsFull(mine, [...others, mine], allowedTo('platform'))).toBeUndefined();
+  });
+
+  it('are taken by those that may', () => {
+    for (const allowed of [[], allowedTo(undefined), [...allowedTo('platform'), ...allowedTo('team-b')]])
+      expect(identityIsFull(mine, [...others, mine], allowed)).toContain('name another identity');
   });
 });
 
