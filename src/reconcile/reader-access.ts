@@ -36,6 +36,28 @@ export const ensureReaderAccess = async (
   }
   for (const each of missing) found.push(await create(run, each));
 
+  note(run, wanted, found);
+  if (wanted.length === 0)
+    claim(
+      run,
+      'ReaderAccessReady',
+      'True',
+      'NotManaged',
+      `spec.readerScopes is empty: somebody else gives ${principal.principalId} Reader on the cluster.`,
+    );
+  else
+    claim(
+      run,
+      'ReaderAccessReady',
+      'True',
+      'Succeeded',
+      `The rule's identity has Reader at ${wanted.map(({ scope }) => scope).join(' and ')}.`,
+    );
+  return found;
+};
+
+/** Writes into the draft what stands, and whose it is. */
+const note = (run: Run, wanted: readonly RoleAssignment[], found: readonly RoleAssignment[]): void => {
   for (const each of found.filter(({ description }) => isOurAssignment(description, run.owner)))
     mark(run, 'RoleAssignment', each.id, 'Present');
   run.draft = {
@@ -54,23 +76,6 @@ export const ensureReaderAccess = async (
         : [];
     }),
   };
-  if (wanted.length === 0)
-    claim(
-      run,
-      'ReaderAccessReady',
-      'True',
-      'NotManaged',
-      `spec.readerScopes is empty: somebody else gives ${principal.principalId} Reader on the cluster.`,
-    );
-  else
-    claim(
-      run,
-      'ReaderAccessReady',
-      'True',
-      'Succeeded',
-      `The rule's identity has Reader at ${wanted.map(({ scope }) => scope).join(' and ')}.`,
-    );
-  return found;
 };
 
 /** The assignment that already does the job: our own, or one of somebody else's that we met before. */

@@ -154,7 +154,7 @@ const fail = async (run: Run, failure: ReconcileError): Promise<Requeue> => {
   const waits = failure.reason === 'Throttled' && !isLate && hasMoreToSay(object);
   const claims = run.draft.claims
     .filter(({ reason }) => !(waits && reason === 'Throttled'))
-    .map((each) => (each.message === failure.message ? { ...each, message } : each));
+    .map((each) => (each.message === failure.message ? Object.assign({}, each, { message }) : each));
   run.draft = { ...run.draft, claims };
   // A group of actionGroupIds or an identity that is gone is as bad as a part of ours that was seen missing: nobody is told.
   const isGone = failure.reason === 'DependencyNotReady' || failure.reason === 'WaitingForIdentity';
