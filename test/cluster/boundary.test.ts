@@ -214,11 +214,39 @@ describe('the admission policy', () => {
     expect(await patch({ metadata: { labels: { team: 'c' }, finalizers: ['aks-notifier.dev/azure-cleanup'] } })).toMatchObject({
       status: 200,
     });
-    expect(await patch({ spec: { interval: '1h' } })).toMatchObject({ status: 422 });
+    expect(await patch({ spec: { suspend: true, interval: '1h' } })).toMatchObject({ status: 200 });
+    expect(await patch({ spec: { deletionPolicy: 'Orphan' } })).toMatchObject({ status: 200 });
+    for (const wider of [
+      { placement: { resourceGroup: 'ops' } },
+      groupsIn(ops),
+      identityIn(ops),
+      onlyGroup,
+      { receivers: { eventHub: [{ name: 'x', eventHubNameSpace: 'xxxxxx', eventHubName: 'x', subscriptionId }] } },
+    ])
+      expect(await patch({ spec: { suspend: false, ...wider } })).toMatchObject({ status: 422 });
     await plane.request('DELETE', path(names.c, name));
+    expect(await patch({ spec: { deletionPolicy: 'Delete' } })).toMatchObject({ status: 200 });
     expect(await patch({ spec: { deletionPolicy: 'Orphan' } })).toMatchObject({ status: 200 });
     expect(await patch({ metadata: { finalizers: null } })).toMatchObject({ status: 200 });
     expect(await plane.request('GET', path(names.c, name))).toMatchObject({ status: 404 });
+  });
+});
+
+describe('a boundary of many namespaces', () => {
+  const many = (last: string) => {
+    const { allowedScopes, ...rest } = values();
+    const others = Object.fromEntries(
+      Array.from({ length: 600 }, (_, index) => [`namespace-${index}`, [`${other}/resourceGroups/x${index}`]]),
+    );
+    return { ...rest, allowedScopes: { ...allowedScopes, namespaces: { ...others, [last]: [subscription] } } };
+  };
+
+  it('still gives a verdict', async () => {
+    await helm('upgrade', 'aks-notifier', chart, ...flags(many(names.c)));
+    await waitFor('the new boundary to act', async () => (await send(names.c, minimalSpec)).status === 201);
+    const { status, body } = await send(names.a, minimalSpec);
+    expect({ status, said: body.message }).toEqual({ status: 422, said: expect.stringContaining('is not allowed to namespace') });
+    await helm('upgrade', 'aks-notifier', chart, ...flags(values()));
   });
 });
 
@@ -268,11 +296,53 @@ describe('the chart refuses', () => {
     [
       'what is no id',
       { allowedScopes: { all: ['shop'] }, admissionPolicy: { enabled: true } },
-      'allowedScopes lists shop, which is no ARM id',
+      'allowedScopes.all lists "shop", which is no ARM id',
     ],
+    ...[
+      '',
+      ' ',
+      null,
+      `${shop},${ops}`,
+      `${shop} ${ops}`,
+      ` ${shop}`,
+      `${shop}/..`,
+      `${subscription}/resourceGroups/...`,
+      `${subscription}/shop`,
+    ].flatMap((entry): readonly [string, object, string][] => [
+      [
+        `${JSON.stringify(entry)} as a scope of all`,
+        { allowedScopes: { all: [shop, entry] } },
+        `allowedScopes.all lists ${JSON.stringify(entry)}, which is no ARM id`,
+      ],
+      [
+        `${JSON.stringify(entry)} as a scope of a namespace`,
+        { allowedScopes: { namespaces: { blue: [shop, entry] } } },
+        `allowedScopes.namespaces.blue lists ${JSON.stringify(entry)}, which is no ARM id`,
+      ],
+    ]),
+    ...['', ' ', null, 'blue,green', 'blue green', 'Blue', '*'].flatMap((entry): readonly [string, object, string][] =>
+      ['receiverSecrets.namespaces', 'watchNamespaces'].map((field) => [
+        `${JSON.stringify(entry)} in ${field}`,
+        { [field]: ['blue', entry] },
+        `${field} lists ${JSON.stringify(entry)}, which can't be a namespace`,
+      ]),
+    ),
+    ['a scope that is no list', { 'allowedScopes.all': shop }, 'allowedScopes.all must be a list'],
+    ['an empty scope that is no list', { 'allowedScopes.all': '' }, 'allowedScopes.all must be a list'],
+    ['a scope of a namespace that is no list', { 'allowedScopes.namespaces.blue': shop }, 'allowedScopes.namespaces.blue must be a list'],
+    ['scopes of namespaces without their names', { 'allowedScopes.namespaces': [shop] }, 'allowedScopes.namespaces must say'],
+    [
+      "scopes of what can't be a namespace",
+      { 'allowedScopes.namespaces.Blue': [shop] },
+      'allowedScopes.namespaces lists "Blue", which can\'t',
+    ],
+    ['a misspelt part of the boundary', { 'allowedScopes.namespace.blue': [shop] }, 'allowedScopes.namespace is no value of this chart'],
+    ['watched namespaces that are no list', { watchNamespaces: 'blue' }, 'watchNamespaces must be a list'],
     ['namespaces of Secrets that are no list', { receiverSecrets: { namespaces: 'blue' } }, 'receiverSecrets.namespaces must be a list'],
   ])('%s', async (_, wrong, said) => {
     const { code, stderr } = await plane.helm(['template', 'aks-notifier', chart, ...flags({ 'azure.clientId': clientId, ...wrong })]);
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(said) });
+    // Nothing that Helm or its templates say of themselves.
+    expect(stderr).not.toMatch(/range can't iterate|wrong type|nil pointer/);
   });
 });

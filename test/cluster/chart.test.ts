@@ -50,7 +50,10 @@ const everyValue = {
     resourceManagerAudience: 'https://management.usgovcloudapi.net',
   },
   installationId: 'blue',
-  allowedScopes: { all: ['/subscriptions/x/resourceGroups/shared'], namespaces: { blue: ['/subscriptions/x/resourceGroups/blue'] } },
+  allowedScopes: {
+    all: [`/subscriptions/${clientId}/resourceGroups/shared`],
+    namespaces: { blue: [`/subscriptions/${clientId}/resourceGroups/blue`] },
+  },
   admissionPolicy: { enabled: true },
   receiverSecrets: { namespaces: ['default'] },
   image: { repository: 'images.contoso.com/aks-notifier', digest: `sha256:${'0'.repeat(64)}`, pullPolicy: 'Always' },
@@ -298,7 +301,8 @@ describe('rendering', () => {
       volumeMounts: extraVolumeMounts,
     });
     expect(container.args).toContain('--installation-id=blue');
-    expect(container.args).toContain('--allowed-scopes=/subscriptions/x/resourceGroups/shared,blue=/subscriptions/x/resourceGroups/blue');
+    const groups = `/subscriptions/${clientId}/resourceGroups`;
+    expect(container.args).toContain(`--allowed-scopes=${groups}/shared,blue=${groups}/blue`);
     expect(container.args).toContain('--secret-namespaces=default');
     // Last, because the last of a name counts.
     expect(container.args.slice(-extraArgs.length)).toEqual(extraArgs);

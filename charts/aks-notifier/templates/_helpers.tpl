@@ -77,17 +77,67 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   namespace: {{ .Release.Namespace }}
 {{- end }}
 
-{{- /* The flag's text, from the values that the admission policy is made of too. A namespace without a scope would mean: nothing is allowed; with
-nothing else listed it would mean: everything. So it is a mistake. */}}
+{{- /* Fails unless a value is a list: one string would be taken for nothing, or break a template in words that help nobody. */}}
+{{- define "aks-notifier.checkList" -}}
+{{- if not (or (kindIs "invalid" .value) (kindIs "slice" .value)) }}
+{{- fail (printf "%s must be a list: write --set '%s={%s}', or %s: [%s] in a values file" .path .path .example .path .example) }}
+{{- end }}
+{{- end }}
+
+{{- /* As isNamespace in src/config/namespaces.ts. */}}
+{{- define "aks-notifier.checkNamespaces" -}}
+{{- $path := .path }}
+{{- include "aks-notifier.checkList" (merge (dict "example" "team-a,team-b") .) }}
+{{- range .value }}
+{{- if not (and (kindIs "string" .) (regexMatch `^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$` (toString .))) }}
+{{- fail (printf "%s lists %s, which can't be a namespace: write the name of one, or take it off the list" $path (toJson .)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* As src/config/allowed-scopes.ts has it; besides, nothing that would end a text in CEL. */}}
+{{- define "aks-notifier.checkScopes" -}}
+{{- $path := .path }}
+{{- include "aks-notifier.checkList" (merge (dict "example" "/subscriptions/<id>/resourceGroups/shop") .) }}
+{{- $guid := `[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}` }}
+{{- $group := `[-\p{L}\p{N}_.()]*[-\p{L}\p{N}_()]` }}
+{{- $segment := `[. ]*[^. #/%\\?,'"[:cntrl:]][^/%\\?,'"[:cntrl:]]*` }}
+{{- $scope := printf "(?i)^/subscriptions/%s(/resourceGroups/%s(/providers/%s(/%s/%s)+)?)?/?$" $guid $group $segment $segment $segment }}
+{{- range .value }}
+{{- if not (and (kindIs "string" .) (regexMatch $scope (toString .)) (eq (toString .) (trim (toString .)))) }}
+{{- fail (printf "%s lists %s, which is no ARM id of a subscription, a resource group or a resource: write one such as /subscriptions/<id>/resourceGroups/shop, or take it off the list" $path (toJson .)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Every template that uses one of these values begins with it. A namespace without a scope would mean: nothing is allowed; with nothing else
+listed it would mean: everything. So it is a mistake. */}}
+{{- define "aks-notifier.check" -}}
+{{- include "aks-notifier.checkNamespaces" (dict "path" "watchNamespaces" "value" .Values.watchNamespaces) }}
+{{- include "aks-notifier.checkNamespaces" (dict "path" "receiverSecrets.namespaces" "value" .Values.receiverSecrets.namespaces) }}
+{{- range $name := keys (omit .Values.allowedScopes "all" "namespaces") }}
+{{- fail (printf "allowedScopes.%s is no value of this chart: write allowedScopes.all or allowedScopes.namespaces" $name) }}
+{{- end }}
+{{- include "aks-notifier.checkScopes" (dict "path" "allowedScopes.all" "value" .Values.allowedScopes.all) }}
+{{- if not (or (kindIs "invalid" .Values.allowedScopes.namespaces) (kindIs "map" .Values.allowedScopes.namespaces)) }}
+{{- fail "allowedScopes.namespaces must say for each namespace what its objects may reach, such as {team-a: [/subscriptions/<id>/resourceGroups/shop]}" }}
+{{- end }}
+{{- range $namespace, $scopes := .Values.allowedScopes.namespaces }}
+{{- include "aks-notifier.checkNamespaces" (dict "path" "allowedScopes.namespaces" "value" (list $namespace)) }}
+{{- include "aks-notifier.checkScopes" (dict "path" (printf "allowedScopes.namespaces.%s" $namespace) "value" $scopes) }}
+{{- if not $scopes }}
+{{- fail (printf "allowedScopes.namespaces.%s lists nothing: list what its objects may reach, or leave the namespace out" $namespace) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* The flag's text, from the values that the admission policy is made of too. */}}
 {{- define "aks-notifier.allowedScopes" -}}
 {{- $entries := list }}
 {{- range .Values.allowedScopes.all }}
 {{- $entries = append $entries . }}
 {{- end }}
 {{- range $namespace, $scopes := .Values.allowedScopes.namespaces }}
-{{- if not $scopes }}
-{{- fail (printf "allowedScopes.namespaces.%s lists nothing: list what its objects may reach, or leave the namespace out" $namespace) }}
-{{- end }}
 {{- range $scopes }}
 {{- $entries = append $entries (printf "%s=%s" $namespace .) }}
 {{- end }}
@@ -95,14 +145,11 @@ nothing else listed it would mean: everything. So it is a mistake. */}}
 {{- join "," $entries }}
 {{- end }}
 
-{{- /* A list of ids as CEL, in the form they are compared in. */}}
+{{- /* A list of ids as CEL. */}}
 {{- define "aks-notifier.celScopes" -}}
 {{- $scopes := list }}
 {{- range . }}
-{{- if not (regexMatch `^/subscriptions/[^\\'"%]+$` .) }}
-{{- fail (printf "allowedScopes lists %s, which is no ARM id: write it as /subscriptions/<id>/resourceGroups/shop" .) }}
-{{- end }}
-{{- $scopes = append $scopes (printf "'%s'.lowerAscii()" (trimSuffix "/" .)) }}
+{{- $scopes = append $scopes (printf "'%s'" (trimSuffix "/" .)) }}
 {{- end }}
 {{- printf "[%s]" (join ", " $scopes) }}
 {{- end }}
