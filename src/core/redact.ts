@@ -1,5 +1,7 @@
 /** Fewer characters of a secret in a row say nothing. */
 const pieceLength = 12;
+/** Anything shorter may well be part of a word that is no secret. */
+const leastLength = 8;
 const hidden = '(hidden)';
 
 // Only ASCII, so that a text keeps its length.
@@ -8,16 +10,54 @@ const small = (text: string): string => text.replaceAll(/[A-Z]+/g, (letters) => 
 const escapedAsJson = (text: string): string =>
   text.replaceAll(/[&+<>'"\\]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
 
-/** A secret as texts may show it: as it is, as part of JSON, of a URL or of HTML. The scheme of a URL is no secret. */
+/** What is percent-encoded in readable letters; the rest stays as it is. */
+const decoded = (text: string): string =>
+  text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (encoded) => {
+    try {
+      return decodeURIComponent(encoded);
+    } catch {
+      return encoded;
+    }
+  });
+
+/**
+ * A secret as texts may show it: as it is, as part of JSON, of a URL or of HTML. The scheme of a URL is no secret; what follows that of a
+ * very short one may stand in any word, and is looked for with the scheme only.
+ */
 const formsOf = (secret: string): readonly string[] => {
-  const bare = secret.replace(/^https?:\/\//i, '') || secret;
+  const bare = secret.replace(/^https?:\/\//i, '');
+  if (bare.length < leastLength) return [secret];
   const normal = URL.canParse(secret) ? new URL(secret).href.replace(/^https?:\/\//, '') : bare;
-  return [bare, normal, JSON.stringify(bare).slice(1, -1), escapedAsJson(bare), encodeURIComponent(bare), bare.replaceAll('&', '&amp;')];
+  return [bare, normal, decoded(bare)]
+    .flatMap((text) => [
+      text,
+      JSON.stringify(text).slice(1, -1),
+      escapedAsJson(text),
+      encodeURIComponent(text),
+      text.replaceAll('&', '&amp;'),
+    ])
+    .filter(({ length }) => length >= leastLength);
 };
 
-const piecesOf = (form: string): readonly string[] => {
-  if (form.length <= pieceLength) return form === '' ? [] : [form];
-  return Array.from({ length: form.length - pieceLength + 1 }, (_, start) => form.slice(start, start + pieceLength));
+/** Every row of twelve characters in a text. */
+const rowsOf = (text: string): readonly string[] =>
+  Array.from({ length: Math.max(0, text.length - pieceLength + 1) }, (_, start) => text.slice(start, start + pieceLength));
+
+/** The pieces of the forms that are in a text; a short form is one piece. Others are not gathered: forms are long, and texts short. */
+const piecesIn = (text: string, forms: readonly string[]): ReadonlySet<string> => {
+  const rows = new Set(rowsOf(text));
+  const pieces = new Set<string>();
+  for (const form of forms) {
+    if (form.length < pieceLength) {
+      if (form !== '' && text.includes(form)) pieces.add(form);
+      continue;
+    }
+    for (let at = 0; at + pieceLength <= form.length; at += 1) {
+      const row = form.slice(at, at + pieceLength);
+      if (rows.has(row)) pieces.add(row);
+    }
+  }
+  return pieces;
 };
 
 /**
@@ -25,10 +65,10 @@ const piecesOf = (form: string): readonly string[] => {
  * write characters in other ways.
  */
 export const redact = (text: string, secrets: readonly string[]): string => {
-  const pieces = new Set([...new Set(secrets.flatMap(formsOf).map(small))].flatMap(piecesOf));
+  const searched = small(text);
+  const pieces = piecesIn(searched, [...new Set(secrets.flatMap(formsOf).map(small))]);
   if (pieces.size === 0) return text;
   const lengths = [...new Set([...pieces].map(({ length }) => length))];
-  const searched = small(text);
   let redacted = '';
   /** Up to here everything belongs to a piece. */
   let end = 0;

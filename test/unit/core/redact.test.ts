@@ -23,9 +23,22 @@ describe('a text', () => {
   });
 
   it('loses short secrets as a whole, and all of several', () => {
-    expect(redact('p is hunter2 and q', ['hunter2', 'http://q'])).toBe('p is (hidden) and (hidden)');
+    expect(redact('p is hunter2 and http://q', ['hunter2', 'http://q'])).toBe('p is (hidden) and (hidden)');
     expect(redact('p', [])).toBe('p');
     expect(redact('p', [''])).toBe('p');
+  });
+
+  it('keeps its words when a secret is shorter than a word', () => {
+    const text = 'Grant Reader at /subscriptions/x, as https://example.com says';
+    expect(redact(text, ['http://a', 'http://x', 'https://Reader'])).toBe(text);
+  });
+
+  it.each<[string, string, string]>([
+    ['is decoded', 'https://h.example/k3y-Abc-xyz/t0k-en9-zz&q', 'https://(hidden)'],
+    ['is decoded and cut', '…xyz/t0k-en9-zz', '…(hidden)'],
+    ['is decoded, as JSON', '{"path":"k3y-Abc-xyz/t0k-en9-zz\\u0026q"}', '{"path":"(hidden)"}'],
+  ])('loses a percent-encoded secret that %s', (_, text, said) => {
+    expect(redact(text, ['https://h.example/k3y%2DAbc%2Dxyz/t0k%2Den9%2Dzz%26q%ZZ%FF'])).toBe(said);
   });
 
   it('never shows twelve characters of a secret in a row, and keeps what has none', () => {
