@@ -141,6 +141,21 @@ const ofReceivers: readonly Refusal[] = [
     serviceUri: undefined,
     serviceUriFrom: { secretKeyRef: { name: 'hooks' } },
   }),
+  ...(
+    [
+      ['a dot', '.'],
+      ['a way out of the folder', '../configmaps/x'],
+      ['capitals', 'Hooks'],
+    ] as const
+  ).map(([what, name]) =>
+    wrongReceiver(
+      'webhook',
+      `${what} as the name of a Secret`,
+      '.serviceUriFrom.secretKeyRef.name',
+      "name must be the name of a Secret: small letters, digits, '-' and '.', such as hooks",
+      { serviceUri: undefined, serviceUriFrom: { secretKeyRef: { name, key: 'url' } } },
+    ),
+  ),
   wrongReceiver('webhook', 'a path as key', '.serviceUriFrom.secretKeyRef.key', "key may hold letters, digits, '-', '_' and '.' only", {
     serviceUri: undefined,
     serviceUriFrom: { secretKeyRef: { name: 'hooks', key: 'a/b' } },
