@@ -1,4 +1,5 @@
 import type { MaintenanceNotificationSpec, SecretKeyReference, ValueFrom } from '../api/maintenance-notification.ts';
+import type { Difference } from './difference.ts';
 
 /** A value of a receiver that stands in a Secret. */
 export interface SecretReference extends SecretKeyReference {
@@ -45,4 +46,10 @@ export const secretReferences = (spec: MaintenanceNotificationSpec): readonly Se
     return '';
   });
   return found;
+};
+
+/** Whether nothing of an action group differs but addresses that a spec takes from Secrets: then a value was changed there. */
+export const isNewValue = (spec: MaintenanceNotificationSpec, differences: readonly Difference[]): boolean => {
+  const fields = secretReferences(spec).map(({ field }) => field.replace(/^spec\.(.*)\.\w+$/s, '$1').toLowerCase());
+  return differences.length > 0 && differences.every(({ field }) => fields.includes(field.toLowerCase()));
 };

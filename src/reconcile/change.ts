@@ -1,7 +1,9 @@
 import type { Action } from '../core/announcements.ts';
 import { refusal, type Decision } from '../core/decide.ts';
+import type { Difference } from '../core/difference.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { entryOf, note, type InventoryEntry } from '../core/inventory.ts';
+import { isNewValue } from '../core/receiver-secrets.ts';
 import type { Run } from './run.ts';
 
 /** Notes in the draft how far a thing has come. */
@@ -24,13 +26,19 @@ export const recordWrite = (run: Run, part: 'ActionGroup' | 'AlertRule', id: str
   run.deps.memory.wrote(run.key, run.version, id);
   run.deps.survey.forget(id);
   const differences = 'differences' in decision ? { differences: decision.differences } : {};
-  const verb = 'adopts' in decision && decision.adopts ? 'Adopted' : verbOf(run, decision.kind);
+  const verb = 'adopts' in decision && decision.adopts ? 'Adopted' : verbOf(run, decision.kind, differences.differences);
   run.actions.push({ verb, part, target: id, ...differences });
 };
 
-/** What a change is called: nobody asked for it when all stood before as this generation wants it. */
-export const verbOf = ({ hasStood }: Run, kind: Decision['kind']): Action['verb'] => {
-  if (hasStood) return 'DriftCorrected';
+/**
+ * What a change is called: nobody asked for it when all stood before as this generation wants it, unless it is the new value of a Secret.
+ */
+export const verbOf = (
+  { hasStood, object: { spec } }: Run,
+  kind: Decision['kind'],
+  differences: readonly Difference[] = [],
+): Action['verb'] => {
+  if (hasStood && !isNewValue(spec, differences)) return 'DriftCorrected';
   if (kind === 'replace') return 'Replaced';
   return kind === 'create' ? 'Created' : 'Updated';
 };

@@ -157,7 +157,9 @@ const fail = async (run: Run, failure: ReconcileError): Promise<Requeue> => {
     .map((each) => (each.message === failure.message ? Object.assign({}, each, { message }) : each));
   run.draft = { ...run.draft, claims };
   // A group of actionGroupIds or an identity that is gone is as bad as a part of ours that was seen missing: nobody is told.
-  const isGone = failure.reason === 'DependencyNotReady' || failure.reason === 'WaitingForIdentity';
+  // A Secret that the API server didn't hand out may well be there.
+  const isUnread = failure.cause instanceof KubeError;
+  const isGone = (failure.reason === 'DependencyNotReady' && !isUnread) || failure.reason === 'WaitingForIdentity';
   const isWhole = wasWhole(object) && !isGone && run.draft.inventory.every(({ state }) => state === 'Present');
   const inGrace = waits || (!stalled && isWhole && now - since < deps.settings.readyGraceMilliseconds);
   const outcome: Outcome = { kind: 'failed', reason: failure.reason, message, stalled, inGrace };

@@ -2,7 +2,7 @@ import type { MaintenanceNotificationSpec } from '../api/maintenance-notificatio
 import { ReconcileError } from '../core/failure.ts';
 import { secretReferences, withSecrets, type SecretReference } from '../core/receiver-secrets.ts';
 import { redact } from '../core/redact.ts';
-import { isForbidden, isNotFound } from '../kube/failure.ts';
+import { isForbidden, isNotFound, KubeError } from '../kube/failure.ts';
 import { resourcePath } from '../kube/object.ts';
 import type { KubeTransport } from '../kube/transport.ts';
 import type { Run } from './run.ts';
@@ -35,13 +35,10 @@ export const createSecrets = (transport: KubeTransport): Secrets => ({
 /** The spec with the values of its Secrets in place. They are noted in the run, so that nothing it says shows them. */
 export const resolveSecrets = async (run: Run): Promise<MaintenanceNotificationSpec> => {
   const { spec } = run.object;
+  const references = secretReferences(spec);
   const read = new Map<string, ReadonlyMap<string, string>>();
-  const values = new Map<string, string>();
-  for (const reference of secretReferences(spec)) {
-    const secret = read.get(reference.name) ?? (await readSecret(run, reference));
-    read.set(reference.name, secret);
-    values.set(reference.field, valueIn(run, secret, reference));
-  }
+  for (const reference of references) if (!read.has(reference.name)) read.set(reference.name, await readSecret(run, reference));
+  const values = new Map(references.map((reference) => [reference.field, valueIn(run, read.get(reference.name), reference)]));
   return withSecrets(spec, ({ field }) => values.get(field) ?? '');
 };
 
@@ -54,11 +51,17 @@ const readSecret = async (run: Run, { field, name }: SecretReference): Promise<R
       { stalls: 'atOnce' },
     );
   const secret = await run.deps.secrets.read(namespace, name, run.signal).catch((error: unknown) => {
-    if (!isForbidden(error)) throw error;
+    if (isForbidden(error))
+      throw new ReconcileError(
+        'AccessDenied',
+        `The API server does not let aks-notifier read the Secret ${name} in namespace ${namespace}: a Role there with get on secrets, bound to its ServiceAccount, is missing. Its Helm chart makes one for each of receiverSecrets.namespaces.`,
+        { stalls: 'atOnce', cause: error },
+      );
+    if (!(error instanceof KubeError)) throw error;
     throw new ReconcileError(
-      'AccessDenied',
-      `The API server does not let aks-notifier read the Secret ${name} in namespace ${namespace}: a Role there with get on secrets, bound to its ServiceAccount, is missing. Its Helm chart makes one for each of receiverSecrets.namespaces.`,
-      { stalls: 'atOnce', cause: error },
+      'DependencyNotReady',
+      `${field} points at the Secret ${name}, which the API server does not hand out in namespace ${namespace}; it says: ${error.message}`,
+      { stalls: 'afterTenMinutes', cause: error },
     );
   });
   if (secret) return secret;
@@ -69,24 +72,34 @@ const readSecret = async (run: Run, { field, name }: SecretReference): Promise<R
   );
 };
 
-const valueIn = (run: Run, secret: ReadonlyMap<string, string>, { field, name, key }: SecretReference): string => {
+const valueIn = (run: Run, secret: ReadonlyMap<string, string> | undefined, { field, name, key }: SecretReference): string => {
   // Files, and `kubectl create secret --from-file` after them, end with a line end.
-  const value = secret.get(key)?.trim();
+  const value = secret?.get(key)?.trim();
   if (value === undefined)
     throw new ReconcileError(
       'DependencyNotReady',
       `${field} points at the key ${key} of the Secret ${name}, which holds no such key: add it, or point at another one.`,
       { stalls: 'afterTenMinutes' },
     );
-  if (/^https?:\/\/[^\s/?#]+([/?#]\S*)?$/.test(value) && URL.canParse(value)) {
-    run.secrets.push(value);
-    return value;
-  }
-  throw new ReconcileError(
-    'InvalidSpec',
-    `${field} points at the key ${key} of the Secret ${name}, whose value (not shown here) is no URL that begins with https:// or http://: put the URL there and nothing else.`,
-    { stalls: 'atOnce' },
-  );
+  const wrong = wrongWith(value);
+  if (wrong !== undefined)
+    throw new ReconcileError(
+      'InvalidSpec',
+      `${field} points at the key ${key} of the Secret ${name}, whose value (not shown here) ${wrong} and nothing else.`,
+      { stalls: 'atOnce' },
+    );
+  run.secrets.push(value);
+  return value;
+};
+
+/** As the schema has it for a URL in the spec. */
+const longestUrl = 2048;
+
+const wrongWith = (value: string): string | undefined => {
+  if (value.length > longestUrl) return `is longer than the ${longestUrl} characters that a URL may have: put a URL there`;
+  // What was no UTF-8 has become U+FFFD.
+  const isUrl = /^https?:\/\/[^\s/?#]+([/?#]\S*)?$/.test(value) && !/[\p{Cc}\uFFFD]/u.test(value) && URL.canParse(value);
+  return isUrl ? undefined : 'is no URL that begins with https:// or http://: put the URL there';
 };
 
 type Knows = Pick<Run, 'secrets'>;

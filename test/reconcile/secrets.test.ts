@@ -63,6 +63,30 @@ describe('an address that stands in a Secret', () => {
     await bench.run();
     expect(addresses()).toEqual(['https://new.example.com/services/yyyyyyyyyyyy']);
     expect(condition('Ready')).toMatchObject({ status: 'True' });
+    // A rotated Secret is what the team wants, and no drift.
+    const group = bench.object().status?.actionGroupId;
+    expect(bench.events.at(-1)).toBe(`Normal UpdatedActionGroup: Updated the action group ${group} (receivers.webhook[teams]).`);
+    expect(bench.events.join()).not.toContain('DriftCorrected');
+  });
+
+  it.each([
+    ['another receiver', { serviceUri: url, name: 'plain', useCommonAlertSchema: true }],
+    ['the same receiver in more than its address', { serviceUri: 'https://new.example.com', name: 'teams', useCommonAlertSchema: false }],
+  ])('is no excuse for a change of %s', async (_, changed) => {
+    await start();
+    const webhook = [
+      { name: 'teams', serviceUriFrom: reference('hooks', 'teams') },
+      { name: 'plain', serviceUri: 'https://plain.example.com' },
+    ];
+    await bench.settle(specWith({ receivers: { webhook } }));
+    bench.emulator.world.changeActionGroup(bench.object().status?.actionGroupId ?? '', (body) => {
+      const all = body.properties?.['webhookReceivers'] as readonly { readonly name: string }[];
+      const webhookReceivers = all.map((each) => (each.name === changed.name ? changed : each));
+      return { ...body, properties: { ...body.properties, webhookReceivers } };
+    });
+    bench.api.secrets.set('platform/hooks', { teams: 'https://new.example.com/services/yyyyyyyyyyyy' });
+    await bench.run();
+    expect(bench.events.at(-1)).toContain('Normal DriftCorrected: Somebody had changed the action group');
   });
 
   it('is not asked for when nothing points at one, nor in a deletion', async () => {
@@ -143,33 +167,83 @@ describe('a Secret that can’t be used', () => {
     );
   });
 
-  it.each(['', 'hunter2-hunter2-hunter2', 'ftp://example.com/hunter2-hunter2', 'https://', `${url} ${url}`, 'https://a b.example.com'])(
-    'since its value is no URL (“%s”), is told without the value',
-    async (value) => {
-      await start();
-      bench.api.secrets.set('platform/hooks', { teams: value });
-      expect(await failure()).toEqual(
-        refused(
-          'InvalidSpec',
-          `${field} points at the key teams of the Secret hooks, whose value (not shown here) is no URL that begins with https:// or http://: put the URL there and nothing else.`,
-          true,
-        ),
-      );
-    },
-  );
-
-  it('since the API server is in trouble, is asked for again soon', async () => {
+  it.each([
+    '',
+    'hunter2-hunter2-hunter2',
+    'ftp://example.com/hunter2-hunter2',
+    'https://',
+    `${url} ${url}`,
+    'https://a b.example.com',
+    `${url}\u0000`,
+    `${url}\u0007/x`,
+    `${url}\ufffd`,
+  ])('since its value is no URL (“%s”), is told without the value', async (value) => {
     await start();
-    bench.apply(spec);
+    bench.api.secrets.set('platform/hooks', { teams: value });
+    expect(await failure()).toEqual(
+      refused(
+        'InvalidSpec',
+        `${field} points at the key teams of the Secret hooks, whose value (not shown here) is no URL that begins with https:// or http://: put the URL there and nothing else.`,
+        true,
+      ),
+    );
+  });
+
+  it.each([
+    ['one character too many', `${url}${'x'.repeat(2049 - url.length)}`],
+    ['a whole megabyte', `${url}${'&<'.repeat(500_000)}`],
+  ])('since its value is too long (%s), is told without the value', async (_, value) => {
+    await start();
+    bench.api.secrets.set('platform/hooks', { teams: value });
+    expect(await failure()).toEqual(
+      refused(
+        'InvalidSpec',
+        `${field} points at the key teams of the Secret hooks, whose value (not shown here) is longer than the 2048 characters that a URL may have: put a URL there and nothing else.`,
+        true,
+      ),
+    );
+    bench.api.secrets.set('platform/hooks', { teams: `${value.slice(0, 2048)}\n` });
+    await bench.settle(spec);
+    expect(addresses()).toEqual([value.slice(0, 2048)]);
+  });
+
+  it.each([
+    [500, 'Internal error occurred: unable to transform key "/registry/secrets/platform/hooks": no matching key'],
+    [503, 'etcd is slow'],
+    [400, 'the name of the object (.) is wrong'],
+    [undefined, "the API server can't be reached (ECONNRESET)"],
+  ])('since the API server fails to hand it out (%s), is asked for again, and then a person must act', async (status, said) => {
+    await start();
+    const { request } = bench.api.transport;
+    bench.api.transport.request = async <T>(asked: KubeRequest): Promise<T> => {
+      if (asked.method === 'GET') throw new KubeError(said, { operation: 'GET', status });
+      return request(asked);
+    };
+    const message = `${field} points at the Secret hooks, which the API server does not hand out in namespace platform; it says: ${said}`;
+    expect(await failure()).toEqual(refused('DependencyNotReady', message, false));
+    bench.clock.advance(10 * 60_000);
+    expect(await failure()).toEqual(refused('DependencyNotReady', message, true));
+    bench.api.transport.request = request;
+    await bench.run();
+    expect(condition('Ready')).toMatchObject({ status: 'True' });
+  });
+});
+
+describe('a Secret that is not handed out for a moment', () => {
+  it('leaves an object Ready, whose address stands in Azure', async () => {
+    await start();
+    await bench.settle(spec);
     const { request } = bench.api.transport;
     bench.api.transport.request = async <T>(asked: KubeRequest): Promise<T> => {
       if (asked.method === 'GET') throw new KubeError('etcd is slow', { operation: 'GET', status: 503 });
       return request(asked);
     };
-    await expect(bench.run()).rejects.toBeInstanceOf(KubeError);
-    bench.api.transport.request = request;
     await bench.run();
+    expect(condition('ActionGroupReady')).toMatchObject({ status: 'False', reason: 'DependencyNotReady' });
     expect(condition('Ready')).toMatchObject({ status: 'True' });
+    bench.clock.advance(6 * 60_000);
+    await bench.run();
+    expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'DependencyNotReady' });
   });
 });
 

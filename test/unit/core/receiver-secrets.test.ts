@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { secretReferences, withSecrets } from '../../../src/core/receiver-secrets.ts';
+import { isNewValue, secretReferences, withSecrets } from '../../../src/core/receiver-secrets.ts';
 import { minimalSpec, specWith } from '../../support/notification.ts';
 
 const from = (name: string, key: string) => ({ secretKeyRef: { name, key } });
@@ -65,5 +65,26 @@ describe('the values that stand in Secrets', () => {
       },
     });
     expect(JSON.stringify(filled)).not.toContain('secretKeyRef');
+  });
+});
+
+describe('a difference of an action group', () => {
+  it.each<[string, readonly string[], boolean]>([
+    ['the address of a receiver that takes it from a Secret', ['receivers.webhook[teams]'], true],
+    ['several of them', ['receivers.webhook[teams]', 'receivers.azurefunction[function]'], true],
+    ['an address that stands in the spec', ['receivers.webhook[plain]'], false],
+    ['one of each', ['receivers.webhook[plain]', 'receivers.webhook[teams]'], false],
+    ['a receiver that is missing', ['receivers.webhook[teams]', 'receivers.webhook[teams].useCommonAlertSchema'], false],
+    ['something else', ['enabled', 'receivers.webhook[teams]'], false],
+    ['none', [], false],
+  ])('in %s', (_, fields, isNew) => {
+    const differences = fields.map((field) => ({ field, is: 'https://old.example.com', should: 'https://new.example.com' }));
+    expect(isNewValue(spec, differences)).toBe(isNew);
+  });
+
+  it('has the name of its receiver in small letters', () => {
+    const capitals = specWith({ receivers: { webhook: [{ name: 'Teams [a.b]', serviceUriFrom: from('hooks', 'teams') }] } });
+    expect(isNewValue(capitals, [{ field: 'receivers.webhook[teams [a.b]]', is: '1', should: '2' }])).toBe(true);
+    expect(isNewValue(minimalSpec, [{ field: 'receivers.webhook[teams]', is: '1', should: '2' }])).toBe(false);
   });
 });
