@@ -233,20 +233,31 @@ describe('the admission policy', () => {
 });
 
 describe('a boundary of many namespaces', () => {
-  const many = (last: string) => {
+  const many = (count: number, last: string) => {
     const { allowedScopes, ...rest } = values();
     const others = Object.fromEntries(
-      Array.from({ length: 600 }, (_, index) => [`namespace-${index}`, [`${other}/resourceGroups/x${index}`]]),
+      Array.from({ length: count }, (_, index) => [`namespace-${index}`, [`${other}/resourceGroups/x${index}`]]),
     );
     return { ...rest, allowedScopes: { ...allowedScopes, namespaces: { ...others, [last]: [subscription] } } };
   };
 
   it('still gives a verdict', async () => {
-    await helm('upgrade', 'aks-notifier', chart, ...flags(many(names.c)));
+    await helm('upgrade', 'aks-notifier', chart, ...flags(many(1000, names.c)));
     await waitFor('the new boundary to act', async () => (await send(names.c, minimalSpec)).status === 201);
     const { status, body } = await send(names.a, minimalSpec);
     expect({ status, said: body.message }).toEqual({ status: 422, said: expect.stringContaining('is not allowed to namespace') });
     await helm('upgrade', 'aks-notifier', chart, ...flags(values()));
+  });
+
+  it('is refused where CEL has no room for it, with the way out', async () => {
+    const { code, stderr } = await plane.helm(['template', 'aks-notifier', chart, ...flags(many(1400, names.c))]);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(
+        /allowedScopes makes an expression of \d+ characters, and the API server takes 100000: .*turn admissionPolicy.enabled off/,
+      ),
+    });
+    await helm('template', 'aks-notifier', chart, ...flags({ ...many(1400, names.c), admissionPolicy: { enabled: false } }));
   });
 });
 
@@ -336,6 +347,12 @@ describe('the chart refuses', () => {
       { 'allowedScopes.namespaces.Blue': [shop] },
       'allowedScopes.namespaces lists "Blue", which can\'t',
     ],
+    ['an empty part of the boundary', { 'allowedScopes.all': null }, 'allowedScopes.all must be a list'],
+    ['another empty part of the boundary', { 'allowedScopes.namespaces': null }, 'allowedScopes.namespaces must say'],
+    ['an empty boundary', { allowedScopes: null }, 'allowedScopes must have'],
+    ['no namespaces of Secrets', { receiverSecrets: null }, 'receiverSecrets must have'],
+    ['namespaces of Secrets that are null', { 'receiverSecrets.namespaces': null }, 'receiverSecrets.namespaces must be a list'],
+    ['watched namespaces that are null', { watchNamespaces: null }, 'watchNamespaces must be a list'],
     ['a misspelt part of the boundary', { 'allowedScopes.namespace.blue': [shop] }, 'allowedScopes.namespace is no value of this chart'],
     ['watched namespaces that are no list', { watchNamespaces: 'blue' }, 'watchNamespaces must be a list'],
     ['namespaces of Secrets that are no list', { receiverSecrets: { namespaces: 'blue' } }, 'receiverSecrets.namespaces must be a list'],

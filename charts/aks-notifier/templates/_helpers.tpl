@@ -79,7 +79,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- /* Fails unless a value is a list: one string would be taken for nothing, or break a template in words that help nobody. */}}
 {{- define "aks-notifier.checkList" -}}
-{{- if not (or (kindIs "invalid" .value) (kindIs "slice" .value)) }}
+{{- if not (kindIs "slice" .value) }}
 {{- fail (printf "%s must be a list: write --set '%s={%s}', or %s: [%s] in a values file" .path .path .example .path .example) }}
 {{- end }}
 {{- end }}
@@ -114,13 +114,19 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 listed it would mean: everything. So it is a mistake. */}}
 {{- define "aks-notifier.check" -}}
 {{- include "aks-notifier.checkNamespaces" (dict "path" "watchNamespaces" "value" .Values.watchNamespaces) }}
+{{- if not (kindIs "map" .Values.receiverSecrets) }}
+{{- fail "receiverSecrets must have its fields: write receiverSecrets: {namespaces: []} to read no Secret, or leave it out" }}
+{{- end }}
+{{- if not (kindIs "map" .Values.allowedScopes) }}
+{{- fail "allowedScopes must have its fields: write allowedScopes: {all: [], namespaces: {}} to allow everything, or leave it out" }}
+{{- end }}
 {{- include "aks-notifier.checkNamespaces" (dict "path" "receiverSecrets.namespaces" "value" .Values.receiverSecrets.namespaces) }}
 {{- range $name := keys (omit .Values.allowedScopes "all" "namespaces") }}
 {{- fail (printf "allowedScopes.%s is no value of this chart: write allowedScopes.all or allowedScopes.namespaces" $name) }}
 {{- end }}
 {{- include "aks-notifier.checkScopes" (dict "path" "allowedScopes.all" "value" .Values.allowedScopes.all) }}
-{{- if not (or (kindIs "invalid" .Values.allowedScopes.namespaces) (kindIs "map" .Values.allowedScopes.namespaces)) }}
-{{- fail "allowedScopes.namespaces must say for each namespace what its objects may reach, such as {team-a: [/subscriptions/<id>/resourceGroups/shop]}" }}
+{{- if not (kindIs "map" .Values.allowedScopes.namespaces) }}
+{{- fail "allowedScopes.namespaces must say for each namespace what its objects may reach, such as {team-a: [/subscriptions/<id>/resourceGroups/shop]}, or {} for none" }}
 {{- end }}
 {{- range $namespace, $scopes := .Values.allowedScopes.namespaces }}
 {{- include "aks-notifier.checkNamespaces" (dict "path" "allowedScopes.namespaces" "value" (list $namespace)) }}
@@ -152,6 +158,23 @@ listed it would mean: everything. So it is a mistake. */}}
 {{- $scopes = append $scopes (printf "'%s'" (trimSuffix "/" .)) }}
 {{- end }}
 {{- printf "[%s]" (join ", " $scopes) }}
+{{- end }}
+
+{{- /* What the namespace of a request is allowed, as CEL. */}}
+{{- define "aks-notifier.celAllowed" -}}
+{{- $allowed := include "aks-notifier.celScopes" .Values.allowedScopes.all }}
+{{- $entries := list }}
+{{- range $namespace, $scopes := .Values.allowedScopes.namespaces }}
+{{- $entries = append $entries (printf "'%s': %s" $namespace (include "aks-notifier.celScopes" $scopes)) }}
+{{- end }}
+{{- if $entries }}
+{{- $allowed = printf "(%s + {%s}[?request.namespace].orValue([]))" $allowed (join ", " $entries) }}
+{{- end }}
+{{- $expression := printf "%s.map(scope, scope.lowerAscii())" $allowed }}
+{{- if gt (len $expression) 100000 }}
+{{- fail (printf "allowedScopes makes an expression of %d characters, and the API server takes 100000: list fewer or wider scopes, or turn admissionPolicy.enabled off (the operator keeps the boundary all the same)" (len $expression)) }}
+{{- end }}
+{{- $expression }}
 {{- end }}
 
 {{- /* Whether an id, given as CEL, is allowed: at or below a scope, and nothing that an address makes another one of (/a/../b is /b, %2e is a
