@@ -62,10 +62,16 @@ const roles: readonly (readonly [RegExp, string])[] = [
   [/\/read$/i, 'Reader'],
 ];
 
-const grant = (text: string, role: string, scope: string): string => {
-  const principal = /object id '([^']+)'/.exec(text)?.[1] ?? "<the object id of the operator's identity>";
-  return `az role assignment create --assignee-object-id ${principal} --assignee-principal-type ServicePrincipal --role "${role}" --scope ${shellWord(scope)}`;
+const principalIn = (text: string): string => /object id '([^']+)'/.exec(text)?.[1] ?? "<the object id of the operator's identity>";
+
+/** What may not be done, and where. */
+const deniedIn = (text: string): readonly [action: string | undefined, scope: string | undefined] => {
+  const [, action, scope] = /perform action '([^']+)' over scope '([^']+)'/.exec(text) ?? [];
+  return [action, scope];
 };
+
+const grant = (text: string, role: string, scope: string): string =>
+  `az role assignment create --assignee-object-id ${principalIn(text)} --assignee-principal-type ServicePrincipal --role "${role}" --scope ${shellWord(scope)}`;
 
 const roleFor = (action: string): string => roles.find(([pattern]) => pattern.test(action))?.[1] ?? `<a role with ${action}>`;
 
@@ -74,7 +80,7 @@ const grantScope = (scope: string): string =>
   scope.replace(/\/providers\/Microsoft\.(?:Insights|Authorization)(?:\/.*)?$/i, '').replace(/\/maintenanceConfigurations.*$/i, '');
 
 const denied: Sentence = ({ text, quote }) => {
-  const [, action, scope] = /perform action '([^']+)' over scope '([^']+)'/.exec(text) ?? [];
+  const [action, scope] = deniedIn(text);
   if (!action || !scope) return `The operator's identity lacks a right. Azure says: ${quote}`;
   const limit = /roleAssignments\/(?:write|delete)$/i.test(action) ? ' (a condition may limit it to Reader for service principals)' : '';
   return `The operator's identity may not do ${action} on ${scope}: grant it a role that holds this action there. A new grant takes some minutes to act. To grant it${limit}: ${grant(text, roleFor(action), grantScope(scope))}`;
@@ -82,11 +88,10 @@ const denied: Sentence = ({ text, quote }) => {
 
 /** Azure has one text for a right that is missing and for a condition that isn't fulfilled ("Troubleshoot Azure RBAC"). */
 const deniedByCondition: Sentence = ({ text, quote }) => {
-  const [, action, scope] = /perform action '([^']+)' over scope '([^']+)'/.exec(text) ?? [];
+  const [action, scope] = deniedIn(text);
   if (!action || !scope)
     return `The operator's identity lacks a right, or a condition on its role assignment forbids it. Azure says: ${quote}`;
-  const principal = /object id '([^']+)'/.exec(text)?.[1] ?? "<the object id of the operator's identity>";
-  return `The operator's identity may not do ${action} on ${scope}: it lacks the right, or a condition on its role assignment forbids it. A condition must allow the role Reader (acdd72a7-3385-48ef-bd42-f606fba81ae7) for principals of type ServicePrincipal. To see both: az role assignment list --all --assignee ${principal}. To grant the right: ${grant(text, roleFor(action), grantScope(scope))}`;
+  return `The operator's identity may not do ${action} on ${scope}: it lacks the right, or a condition on its role assignment forbids it. A condition must allow the role Reader (acdd72a7-3385-48ef-bd42-f606fba81ae7) for principals of type ServicePrincipal. To see both: az role assignment list --all --assignee ${principalIn(text)}. To grant the right: ${grant(text, roleFor(action), grantScope(scope))}`;
 };
 
 /** Azure may name several actions and scopes, in the same order; the first is told, the next comes with the next try. */

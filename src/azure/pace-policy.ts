@@ -20,12 +20,10 @@ export const limits: Readonly<Record<Lane, LaneOf['limit']>> = {
 };
 
 const waiting = 'Waiting for its turn: Azure lets only so many';
-const sentences: Readonly<Record<Lane, string>> = {
-  reads: `${waiting} calls of a kind through in a subscription.`,
-  writes: `${waiting} calls of a kind through in a subscription.`,
-  deletes: `${waiting} calls of a kind through in a subscription.`,
-  ruleWrites: `${waiting} alert rules be written in a subscription per minute.`,
-};
+const sentenceOf = (lane: Lane): string =>
+  lane === 'ruleWrites'
+    ? `${waiting} alert rules be written in a subscription per minute.`
+    : `${waiting} calls of a kind through in a subscription.`;
 
 interface Request {
   readonly method: string;
@@ -122,7 +120,7 @@ export const pace = ({ pacer, clock, onPaced }: PaceOptions) => ({
     if (turn.kind === 'later') {
       const lane = laneNamed(turn.lane);
       onPaced(lane);
-      throw new ReconcileError('Throttled', sentences[lane], { retry: { kind: 'after', seconds: turn.milliseconds / 1000 } });
+      throw new ReconcileError('Throttled', sentenceOf(lane), { retry: { kind: 'after', seconds: turn.milliseconds / 1000 } });
     }
     const { permit } = turn;
     try {

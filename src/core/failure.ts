@@ -47,3 +47,25 @@ export class ReconcileError extends Error {
 /** Whether the operator lacks a right for it: what it may not see may be there all the same. */
 export const isDenied = (thrown: unknown): thrown is ReconcileError =>
   thrown instanceof ReconcileError && (thrown.reason === 'AccessDenied' || thrown.reason === 'AccessDeniedByCondition');
+
+/** The same failure in other words, with another next try, or with another cause. */
+export const retold = (
+  failure: ReconcileError,
+  change: { readonly message?: string; readonly retry?: Retry; readonly cause?: unknown },
+): ReconcileError => {
+  const { reason, message, retry, stalls, later, cause } = failure;
+  return new ReconcileError(reason, change.message ?? message, {
+    retry: change.retry ?? retry,
+    stalls,
+    ...(later === undefined ? {} : { later }),
+    cause: 'cause' in change ? change.cause : cause,
+  });
+};
+
+/** Failures to sign in: whatever is asked of Azure suffers of them. */
+export const signInReasons: readonly Reason[] = [
+  'AuthenticationFailed',
+  'AuthenticationUnavailable',
+  'FederatedCredentialMismatch',
+  'CredentialUnavailable',
+];

@@ -1,4 +1,4 @@
-import { ReconcileError } from '../core/failure.ts';
+import { ReconcileError, signInReasons } from '../core/failure.ts';
 import { comparableId } from '../core/resource-id.ts';
 import { abortable } from '../runtime/abortable.ts';
 
@@ -76,13 +76,6 @@ export const createFactsCache = <Facts>(source: FactsSource<Facts>, now: () => n
 };
 
 /** Failures by which the rest of a run would suffer too, or for which it has to wait as well: nothing serves instead. */
-const stopping: readonly ReconcileError['reason'][] = [
-  'SubscriptionNotFound',
-  'Throttled',
-  'AuthenticationFailed',
-  'AuthenticationUnavailable',
-  'FederatedCredentialMismatch',
-  'CredentialUnavailable',
-];
+const stopping: readonly ReconcileError['reason'][] = ['SubscriptionNotFound', 'Throttled', ...signInReasons];
 
 export const stopsTheRest = ({ reason }: ReconcileError): boolean => stopping.includes(reason);

@@ -1,7 +1,7 @@
 import { isOurs } from '../core/decide.ts';
 import { isAllowed } from '../core/boundary.ts';
 import { messageLimit } from '../core/conditions.ts';
-import { ReconcileError } from '../core/failure.ts';
+import { ReconcileError, retold } from '../core/failure.ts';
 import { strike, type Inventory, type InventoryEntry } from '../core/inventory.ts';
 import { parseResourceId, parseRoleAssignmentId } from '../core/resource-id.ts';
 import type { Run } from './run.ts';
@@ -89,10 +89,11 @@ export const removeLeftovers = async (run: Run, entries: Inventory): Promise<Rec
   return undefined;
 };
 
-const leftBehind = (run: Run, id: string, { reason, message, retry, stalls, later, cause }: ReconcileError): ReconcileError => {
+const leftBehind = (run: Run, id: string, failure: ReconcileError): ReconcileError => {
+  const { message } = failure;
   const before = `What the spec asks for stands, but ${id}, which it no longer asks for, could not be removed. `;
   const after = message.includes(wayToLeave(run)) ? '' : ` To leave it there, ${wayToLeave(run)}.`;
   const room = messageLimit - before.length - after.length;
   const said = message.length > room ? `${message.slice(0, room - 1).trimEnd()}…` : message;
-  return new ReconcileError(reason, `${before}${said}${after}`, { retry, stalls, ...(later === undefined ? {} : { later }), cause });
+  return retold(failure, { message: `${before}${said}${after}` });
 };

@@ -1,5 +1,5 @@
 import type { MaintenanceNotificationSpec } from '../api/maintenance-notification.ts';
-import { ReconcileError } from '../core/failure.ts';
+import { ReconcileError, retold } from '../core/failure.ts';
 import { secretReferences, withSecrets, type SecretReference } from '../core/receiver-secrets.ts';
 import { redact } from '../core/redact.ts';
 import { isForbidden, isNotFound, KubeError } from '../kube/failure.ts';
@@ -107,13 +107,7 @@ type Knows = Pick<Run, 'secrets'>;
 /** A failure without what the run has read from Secrets: Azure repeats in its answers what it was sent. */
 export const failureWithoutSecrets = (run: Knows, failure: ReconcileError): ReconcileError => {
   if (run.secrets.length === 0) return failure;
-  const { reason, message, retry, stalls, later, cause } = failure;
-  return new ReconcileError(reason, redact(message, run.secrets), {
-    retry,
-    stalls,
-    ...(later === undefined ? {} : { later }),
-    cause: errorWithoutSecrets(run, cause),
-  });
+  return retold(failure, { message: redact(failure.message, run.secrets), cause: errorWithoutSecrets(run, failure.cause) });
 };
 
 /** The same for any error. Of one that an SDK threw only what the log tells is left: it holds the whole request, and with it the value. */

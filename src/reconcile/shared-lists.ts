@@ -1,5 +1,5 @@
 import { listScopeId, type Listing, type ListScope } from '../azure/listing.ts';
-import { ReconcileError } from '../core/failure.ts';
+import { ReconcileError, retold, signInReasons } from '../core/failure.ts';
 import { comparableId, type Place } from '../core/resource-id.ts';
 import { backOffMilliseconds } from '../runtime/back-off.ts';
 import { nextTry, spreadingMilliseconds } from './next-try.ts';
@@ -80,16 +80,7 @@ const unusedMilliseconds = 24 * 3_600_000;
 const backOff = { baseMilliseconds: 1000, jitter: 0.25 };
 
 /** The failures of which every call would suffer. Any other is about this list, and what it would have shown can be asked for one by one. */
-const outages: readonly ReconcileError['reason'][] = [
-  'Throttled',
-  'AzureUnavailable',
-  'AzureError',
-  'Busy',
-  'AuthenticationFailed',
-  'AuthenticationUnavailable',
-  'FederatedCredentialMismatch',
-  'CredentialUnavailable',
-];
+const outages: readonly ReconcileError['reason'][] = ['Throttled', 'AzureUnavailable', 'AzureError', 'Busy', ...signInReasons];
 
 const shelfKey = (scope: ListScope): string => comparableId(listScopeId(scope));
 /** The lists in which a place stands, the larger first. */
@@ -217,10 +208,9 @@ export const createSharedLists = <Item>(options: SharedListsOptions<Item>): Shar
       }
       if (!shelf.trouble) return undefined;
       const { error, until } = shelf.trouble;
-      const { reason, message, stalls, later, cause } = error;
       // Who comes earlier asks nothing of Azure: the list is not begun before its time.
       const retry = { kind: 'after', seconds: Math.min(Math.max(0, until - now()), spreadingMilliseconds) / 1000 } as const;
-      throw new ReconcileError(reason, message, { stalls, cause, retry, ...(later === undefined ? {} : { later }) });
+      throw retold(error, { retry });
     },
     isShared: (place) => serving(place) !== undefined,
     duration: (place) => serving(place)?.shelf.milliseconds ?? 0,

@@ -65,33 +65,28 @@ export const createSurvey = (
   random: () => number,
 ): Survey => {
   const othersTakenAt = (subscriptionId: string): number => Math.max(...Object.values(lists).map((each) => each.takenAt(subscriptionId)));
+  const common = { othersTakenAt, now, random };
   const groups = createSharedLists<ActionGroup>({
     list: (scope, signal) => actionGroups.list(scope, signal),
     idOf: ({ id }) => id,
     // Of a group that nobody of us made only matters that it exists.
     keep: (group) => (isTagged(group.tags) ? group : { ...group, receivers: [], strangers: [], tags: {} }),
     label: 'action groups',
-    othersTakenAt,
-    now,
-    random,
+    ...common,
   });
   const rules = createSharedLists<ObservedAlertRule>({
     list: (scope, signal) => alertRules.list(scope, signal),
     idOf: ({ rule }) => rule.id,
     keep: (observed) => (isTagged(observed.rule.tags) ? observed : undefined),
     label: 'alert rules',
-    othersTakenAt,
-    now,
-    random,
+    ...common,
   });
   const assignments = createSharedLists<RoleAssignment>({
     list: (scope, signal) => roleAssignments.list(scope, signal),
     idOf: ({ id }) => id,
     keep: (assignment) => (assignment.roleId === readerRoleId ? assignment : undefined),
     label: 'role assignments',
-    othersTakenAt,
-    now,
-    random,
+    ...common,
   });
   const lists: Lists = { ActionGroup: groups, AlertRule: rules, RoleAssignment: assignments };
 
