@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { ClientAssertionCredential, type AccessToken, type GetTokenOptions, type TokenCredential } from '@azure/identity';
-import { ReconcileError, type Retry, type Stalls } from '../core/failure.ts';
+import { ReconcileError, retold, type Retry, type Stalls } from '../core/failure.ts';
 import type { Reason } from '../api/condition.ts';
 import { abortable } from '../runtime/abortable.ts';
 import { steadyText } from './failure.ts';
@@ -123,12 +123,7 @@ export const createCredential = (options: SignInOptions): Credential => {
       attempt = fresh();
       const explained = await explainSignIn(thrown, options);
       if (retryAfterSeconds === undefined) throw explained;
-      const error = (seconds: number): ReconcileError =>
-        new ReconcileError(explained.reason, explained.message, {
-          stalls: explained.stalls,
-          cause: thrown,
-          retry: { kind: 'after', seconds },
-        });
+      const error = (seconds: number): ReconcileError => retold(explained, { retry: { kind: 'after', seconds } });
       throttled = { until: performance.now() + retryAfterSeconds * 1000, error };
       throw error(retryAfterSeconds);
     }
