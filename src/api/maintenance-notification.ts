@@ -41,6 +41,12 @@ export interface MaintenanceNotificationSpec {
   /** statuses are the steps of a maintenance to tell of. Absent means all five; at least one. Mutable. */
   readonly statuses?: readonly MaintenanceStatus[];
   /**
+   * endOfSupportNotices says whether the end of support of the cluster's Kubernetes version is announced too:
+   * two weeks and one week before, and weekly after it. upgradeTypes and statuses don't limit these. Absent
+   * means false. Mutable.
+   */
+  readonly endOfSupportNotices?: boolean;
+  /**
    * receivers are the people and systems to tell. They become an action group of their own, named after the
    * cluster. Absent means that only actionGroupIds are told; at least one of the two is required. Mutable.
    */
@@ -386,6 +392,18 @@ export interface AlertRuleSpec {
    */
   readonly evaluationFrequency?: EvaluationFrequency;
   /**
+   * settlingTime is how old a notice must be before it is announced, so that one that reaches Azure's table late
+   * is not missed: from 0m to 12h, in whole minutes or hours. Longer is safer and later. Absent means 30m.
+   * Mutable.
+   */
+  readonly settlingTime?: string;
+  /**
+   * overlap is how far each look of the rule reaches back into the one before, so that a late look misses
+   * nothing: from 0m to 12h, in whole minutes or hours. What lies in it is announced twice; with the length of
+   * evaluationFrequency everything is, and one look may fail altogether. Absent means 5m. Mutable.
+   */
+  readonly overlap?: string;
+  /**
    * displayName of the rule in the Azure portal, at most 260 characters. Absent means a name made from the
    * cluster's. Mutable.
    */
@@ -397,7 +415,8 @@ export interface AlertRuleSpec {
   readonly description?: string;
   /**
    * emailSubject of the mails, at most 1024 characters. Azure fills in ${path} with a field of the common alert
-   * schema, such as ${data.essentials.monitorCondition}. Absent means Azure's own subject. Mutable.
+   * schema, such as ${data.essentials.monitorCondition}. Absent means "AKS maintenance of" the cluster and its
+   * resource group. Mutable.
    */
   readonly emailSubject?: string;
   /**

@@ -5,6 +5,7 @@ import { ownerWords, type Owner } from './owner.ts';
 import { derivedIds } from './place.ts';
 import { dimensionNames, eventStatuses, maintenanceQuery, upgradeTypes } from './query.ts';
 import type { Place, ResourceId } from './resource-id.ts';
+import { noticeWindow } from './window.ts';
 
 /** A log alert rule in our own words: only what we own and compare. Ids have the full ARM form with their leading slash. */
 export interface AlertRule {
@@ -30,6 +31,7 @@ export interface AlertRule {
   readonly muteMinutes: number;
   readonly actionGroupIds: readonly string[];
   readonly customProperties: Readonly<Record<string, string>>;
+  /** Azure fills in `${path}` with a field of the common alert schema; undefined is Azure's own subject. */
   readonly emailSubject: string | undefined;
   readonly identityType: string;
   /** The ids of user-assigned identities: at most one in what we want. */
@@ -39,8 +41,10 @@ export interface AlertRule {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** How much further back than one evaluation the query looks, because a row may appear some minutes after its own time stamp. */
-const latenessMinutes = 10;
+/** What a spec leaves out of the window; the figures behind it are in ADR 18. */
+export const windowDefaults = { evaluationFrequency: '30m', settlingTime: '30m', overlap: '5m' } as const;
+
+const minutesOf = (duration: string | undefined, absent: string): number => (parseDuration(duration ?? absent) ?? 0) / 60_000;
 
 /** The alert rule that a spec asks for. `actionGroupIds` are all groups to call, our own first. */
 export const desiredAlertRule = (options: {
@@ -53,7 +57,12 @@ export const desiredAlertRule = (options: {
 }): AlertRule => {
   const { spec, owner, cluster } = options;
   const wanted = spec.alertRule ?? {};
-  const frequencyMinutes = (parseDuration(wanted.evaluationFrequency ?? '30m') ?? 1_800_000) / 60_000;
+  const frequencyMinutes = minutesOf(wanted.evaluationFrequency, windowDefaults.evaluationFrequency);
+  const { fromMinutes, untilMinutes } = noticeWindow({
+    frequencyMinutes,
+    settlingMinutes: minutesOf(wanted.settlingTime, windowDefaults.settlingTime),
+    overlapMinutes: minutesOf(wanted.overlap, windowDefaults.overlap),
+  });
   return {
     id: derivedIds(owner, cluster.name, options.place).alertRuleId,
     kind: 'LogAlert',
@@ -71,7 +80,9 @@ export const desiredAlertRule = (options: {
       cluster,
       upgradeTypes: spec.upgradeTypes ?? upgradeTypes,
       statuses: spec.statuses ?? eventStatuses,
-      lookBackMinutes: frequencyMinutes + latenessMinutes,
+      endOfSupport: spec.endOfSupportNotices ?? false,
+      lookBackMinutes: fromMinutes,
+      settlingMinutes: untilMinutes,
     }),
     timeAggregation: 'Count',
     operator: 'GreaterThan',
@@ -82,7 +93,7 @@ export const desiredAlertRule = (options: {
     muteMinutes: 0,
     actionGroupIds: options.actionGroupIds,
     customProperties: wanted.customProperties ?? {},
-    emailSubject: wanted.emailSubject,
+    emailSubject: wanted.emailSubject ?? `AKS maintenance of ${cluster.name} in ${cluster.resourceGroup}`,
     identityType: spec.identity?.type ?? 'SystemAssigned',
     identityIds: spec.identity?.resourceId === undefined ? [] : [spec.identity.resourceId],
     strangers: {},

@@ -73,6 +73,7 @@ export const everyField: Json = {
   clusterResourceId: clusterId,
   upgradeTypes: ['K8sVersionUpgrade', 'NodeOSUpgrade'],
   statuses: ['Scheduled', 'Started', 'Completed', 'Canceled', 'Failed'],
+  endOfSupportNotices: true,
   receivers: {
     shortName: 'shop-prod',
     email: [{ address: 'oncall@contoso.com', name: 'on call', useCommonAlertSchema: false }],
@@ -103,6 +104,8 @@ export const everyField: Json = {
   alertRule: {
     severity: 4,
     evaluationFrequency: '24h',
+    settlingTime: '1h30m',
+    overlap: '12h',
     displayName: 'Maintenance of prod',
     description: 'x'.repeat(4096),
     emailSubject: 'Maintenance: ${data.essentials.monitorCondition}',

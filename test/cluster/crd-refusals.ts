@@ -33,6 +33,8 @@ const notAGroup =
   'each of actionGroupIds must be the full ARM id of an action group: /subscriptions/<id>/resourceGroups/<group>/providers/Microsoft.Insights/actionGroups/<name>';
 const notAResourceGroup = 'resourceGroup must be the name of a resource group, not its id';
 const notADuration = 'interval must be a duration from 30s to 24h in whole hours, minutes and seconds, such as 10m or 1h30m';
+const wrongSettling = 'settlingTime must be a duration from 0m to 12h in whole hours and minutes, such as 30m or 1h30m';
+const wrongOverlap = 'overlap must be a duration from 0m to 12h in whole hours and minutes, such as 5m or 1h';
 const wrongTagName = 'the name of a tag must not contain any of < > % & \\ ? /';
 const ourTag = 'aks-notifier-owner is the tag by which the operator knows its own resources: choose another name';
 const nobody = 'nobody would be told: set at least one of receivers and actionGroupIds';
@@ -73,6 +75,7 @@ const ofNotices: readonly Refusal[] = [
     statuses: ['Cancelled'],
   }),
   wrong('no status', 'spec.statuses', 'should have at least 1 items', { statuses: [] }),
+  wrong('the end of support as a word', 'spec.endOfSupportNotices', 'must be of type boolean', { endOfSupportNotices: 'yes' }),
   wrong('a status twice', 'spec.statuses[1]', 'Duplicate value: "Failed"', { statuses: ['Failed', 'Failed'] }),
 ];
 
@@ -210,6 +213,11 @@ const ofAlertRule: readonly Refusal[] = [
   }),
 ];
 
+const ofWindow: readonly Refusal[] = ['12h1m', '721m', '30s', '1.5h', '-5m', '30', 'PT30M', '1d'].flatMap((duration) => [
+  wrong(`the settling time ${duration}`, 'spec.alertRule.settlingTime', wrongSettling, { alertRule: { settlingTime: duration } }),
+  wrong(`the overlap ${duration}`, 'spec.alertRule.overlap', wrongOverlap, { alertRule: { overlap: duration } }),
+]);
+
 const ofPlacement: readonly Refusal[] = [
   wrong('a subscription by its name', 'spec.placement.subscriptionId', 'subscriptionId must be the GUID of a subscription', {
     placement: { subscriptionId: 'production' },
@@ -280,6 +288,7 @@ export const refusals: readonly Refusal[] = [
   ...ofGroups,
   ...ofReceivers,
   ...ofAlertRule,
+  ...ofWindow,
   ...ofPlacement,
   ...ofIdentity,
   ...ofTags,

@@ -69,10 +69,7 @@ const rows: readonly Row[] = [
     writes: [putRule],
     changes: [],
     query: query((text) =>
-      text.replace(
-        '| where eventTime',
-        '| where status !in~ ("Scheduled", "Started", "Completed", "Canceled", "Cancelled")\n| where eventTime',
-      ),
+      text.replace('| where eventTime', '| where status !in~ ("Scheduled", "Started", "Completed", "Canceled")\n| where eventTime'),
     ),
   },
   {
@@ -162,7 +159,21 @@ const rows: readonly Row[] = [
     to: { alertRule: { evaluationFrequency: '5m' } },
     writes: [putRule],
     changes: [`${ruleProperties}.evaluationFrequency: PT30M → PT5M`, `${ruleProperties}.windowSize: PT30M → PT5M`],
-    query: query((text) => text.replace('ago(40m)', 'ago(15m)')),
+    query: query((text) => text.replace('ago(65m)', 'ago(40m)')),
+  },
+  {
+    name: 'settlingTime',
+    to: { alertRule: { settlingTime: '1h' } },
+    writes: [putRule],
+    changes: [],
+    query: query((text) => text.replace('ago(65m)', 'ago(95m)').replace('ago(30m)', 'ago(60m)')),
+  },
+  {
+    name: 'overlap',
+    to: { alertRule: { overlap: '0m' } },
+    writes: [putRule],
+    changes: [],
+    query: query((text) => text.replace('ago(65m)', 'ago(60m)')),
   },
   {
     name: 'displayName',
@@ -181,14 +192,14 @@ const rows: readonly Row[] = [
     name: 'emailSubject',
     to: { alertRule: { emailSubject: 'Maintenance' } },
     writes: [putRule],
-    changes: [`${ruleProperties}.actions.actionProperties.Email.Subject: – → Maintenance`],
+    changes: [`${ruleProperties}.actions.actionProperties.Email.Subject: AKS maintenance of prod in shop → Maintenance`],
   },
   {
     name: 'emailSubject, taken away',
     from: { alertRule: { emailSubject: 'Maintenance' } },
     to: {},
     writes: [putRule],
-    changes: [`${ruleProperties}.actions.actionProperties.Email.Subject: Maintenance → –`],
+    changes: [`${ruleProperties}.actions.actionProperties.Email.Subject: Maintenance → AKS maintenance of prod in shop`],
   },
   {
     name: 'customProperties',

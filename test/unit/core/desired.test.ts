@@ -83,7 +83,7 @@ describe('the desired alert rule', () => {
       timeAggregation: 'Count',
       operator: 'GreaterThan',
       threshold: 0,
-      dimensions: ['upgradeType', 'status', 'plannedStart', 'details', 'eventId'].map((name) => ({
+      dimensions: ['upgradeType', 'status', 'plannedStart', 'reason', 'recordId'].map((name) => ({
         name,
         operator: 'Include',
         values: ['*'],
@@ -94,12 +94,12 @@ describe('the desired alert rule', () => {
       strangers: {},
       actionGroupIds: ['/group'],
       customProperties: {},
-      emailSubject: undefined,
+      emailSubject: 'AKS maintenance of prod in shop',
       identityType: 'SystemAssigned',
       identityIds: [],
       tags: { 'aks-notifier-owner': 'test/platform/prod' },
     });
-    expect(query).toContain('ago(40m)');
+    expect(query).toContain('eventTime >= ago(65m) and eventTime <= ago(30m)');
   });
 
   it('takes every setting of the spec', () => {
@@ -132,7 +132,22 @@ describe('the desired alert rule', () => {
   ] as const)('derives frequency, window and look-back from evaluationFrequency %s', (evaluationFrequency, minutes) => {
     const { frequencyMinutes, windowMinutes, query } = rule({ alertRule: { evaluationFrequency } });
     expect([frequencyMinutes, windowMinutes]).toEqual([minutes, minutes]);
-    expect(query).toContain(`ago(${minutes + 10}m)`);
+    expect(query).toContain(`eventTime >= ago(${30 + minutes + 5}m) and eventTime <= ago(30m)`);
+  });
+
+  it.each([
+    [{ settlingTime: '0m', overlap: '0m' }, 'eventTime >= ago(30m) and eventTime <= ago(0m)'],
+    [{ settlingTime: '1h30m' }, 'eventTime >= ago(125m) and eventTime <= ago(90m)'],
+    [{ overlap: '30m' }, 'eventTime >= ago(90m) and eventTime <= ago(30m)'],
+    // Azure lets no query of an alert reach back further than two days.
+    [{ evaluationFrequency: '24h', settlingTime: '12h', overlap: '12h' }, 'eventTime >= ago(2880m) and eventTime <= ago(720m)'],
+  ] as const)('takes settling time and overlap from %j', (alertRule, window) => {
+    expect(rule({ alertRule }).query).toContain(window);
+  });
+
+  it('announces the end of support when it is asked for', () => {
+    expect(rule({ endOfSupportNotices: true }).query).toContain('"EndOfSupport"');
+    expect(rule().query).not.toContain('"EndOfSupport"');
   });
 
   it('keeps within what Azure takes for any name of a cluster', () => {

@@ -8,7 +8,7 @@ const cluster = {
   type: 'Microsoft.ContainerService/managedClusters',
   name: 'prod',
 };
-const everything = { cluster, upgradeTypes, statuses: eventStatuses, lookBackMinutes: 40 };
+const everything = { cluster, upgradeTypes, statuses: eventStatuses, endOfSupport: false, lookBackMinutes: 65, settlingMinutes: 30 };
 const lines = (query: string): readonly string[] => query.split('\n');
 const needle = '| where id contains ';
 
@@ -28,16 +28,23 @@ describe('the query of the alert rule', () => {
       "arg("").containerserviceeventresources
       | where type =~ "microsoft.containerservice/managedclusters/scheduledevents"
       | where id contains "/subscriptions/aaaaaaaa-4444-4444-8444-444444444444/resourceGroups/shop/providers/Microsoft.ContainerService/managedClusters/prod/"
-      | extend eventSource = tostring(properties.eventSource), status = tostring(properties.eventStatus), eventId = tostring(properties.eventId)
-      | extend details = tostring(properties.eventDetails), everything = tostring(properties)
-      | where eventSource !~ "EOLNotification"
-      | extend upgradeType = case(everything has "K8sVersionUpgrade", "K8sVersionUpgrade", everything has "NodeOSUpgrade", "NodeOSUpgrade", "")
+      | extend everything = tostring(properties), status = tostring(properties.eventStatus), description = tostring(properties.description)
+      | extend detailsText = tostring(properties.eventDetails), details = parse_json(tostring(properties.eventDetails))
+      | extend isEndOfSupport = tostring(properties.eventSource) =~ "EOLNotification" or isnotempty(tostring(details.eolDate))
+      | extend status = case(isempty(status), "Unknown", status =~ "Cancelled", "Canceled", status)
+      | extend typeNumber = coalesce(tostring(details.type), tostring(properties.type)), told = strcat(detailsText, " ", description)
+      | extend upgradeType = case(told has "K8sVersionUpgrade", "K8sVersionUpgrade", told has "NodeOSUpgrade", "NodeOSUpgrade", typeNumber == "1", "K8sVersionUpgrade", typeNumber == "2", "NodeOSUpgrade", everything has "K8sVersionUpgrade", "K8sVersionUpgrade", everything has "NodeOSUpgrade", "NodeOSUpgrade", "Unknown")
       | extend updated = todatetime(tostring(properties.lastUpdateTime)), started = todatetime(tostring(properties.startTime)), scheduled = todatetime(tostring(properties.scheduledTime))
-      | extend plannedTime = case(started > datetime(2000-01-01), started, scheduled)
-      | extend eventTime = case(updated > datetime(2000-01-01), updated, scheduled > datetime(2000-01-01), scheduled, started)
-      | where eventTime >= ago(40m) and eventTime <= now()
-      | extend plannedStart = tostring(plannedTime)
-      | project eventTime, upgradeType, status, plannedStart, details, eventId"
+      | extend updated = iff(updated > datetime(2000-01-01), updated, datetime(null)), started = iff(started > datetime(2000-01-01), started, datetime(null)), scheduled = iff(scheduled > datetime(2000-01-01), scheduled, datetime(null))
+      | where not(isEndOfSupport)
+      | extend eventTime = case(isnotnull(updated), updated, status =~ "Scheduled", coalesce(scheduled, started), started > scheduled, started, coalesce(scheduled, started))
+      | where eventTime >= ago(65m) and eventTime <= ago(30m)
+      | extend planned = coalesce(started, scheduled)
+      | extend plannedStart = iff(isnull(planned), "not given", strcat(substring(tostring(planned), 0, 16), "Z"))
+      | extend description = iff(description =~ "ScheduledEvents", "", description)
+      | extend reason = strcat(description, iff(isempty(description) or isempty(detailsText), "", ": "), detailsText)
+      | extend reason = iff(isempty(reason), "not given", substring(reason, 0, 500)), recordId = iff(isempty(name), id, name)
+      | project eventTime, upgradeType, status, plannedStart, reason, recordId"
     `);
   });
 
@@ -79,14 +86,22 @@ describe('the query of the alert rule', () => {
   it('leaves out the statuses that are not wanted, so that one invented tomorrow is announced', () => {
     const query = lines(maintenanceQuery({ ...everything, statuses: ['Started', 'Completed'] }));
     expect(query.filter((line) => !lines(maintenanceQuery(everything)).includes(line))).toEqual([
-      '| where status !in~ ("Scheduled", "Canceled", "Cancelled", "Failed")',
+      '| where status !in~ ("Scheduled", "Canceled", "Failed")',
     ]);
   });
 
   it('knows both spellings of Canceled', () => {
-    const without = eventStatuses.filter((status) => status !== 'Canceled');
-    expect(maintenanceQuery({ ...everything, statuses: without })).toContain('status !in~ ("Canceled", "Cancelled")');
-    expect(maintenanceQuery({ ...everything, statuses: ['Canceled'] })).not.toContain('"Cancelled"');
+    expect(maintenanceQuery(everything)).toContain('status =~ "Cancelled", "Canceled"');
+  });
+
+  it('leaves out the end of support unless it is asked for, and then asks neither for its status nor its type', () => {
+    expect(maintenanceQuery(everything)).toContain('where not(isEndOfSupport)');
+    const asked = maintenanceQuery({ ...everything, upgradeTypes: ['NodeOSUpgrade'], statuses: ['Failed'], endOfSupport: true });
+    expect(asked).not.toContain('where not(isEndOfSupport)');
+    expect(lines(asked).filter((line) => line.includes('!in~'))).toEqual([
+      '| where upgradeType !in~ ("K8sVersionUpgrade") or isEndOfSupport',
+      '| where status !in~ ("Scheduled", "Started", "Completed", "Canceled") or isEndOfSupport',
+    ]);
   });
 
   it('never names what is wanted as unwanted', () => {
@@ -109,8 +124,9 @@ describe('the query of the alert rule', () => {
     expect(maintenanceQuery(mixed)).toBe(maintenanceQuery(everything));
   });
 
-  it('looks back a literal number of minutes, for ago() takes nothing else in alerts', () => {
-    expect(maintenanceQuery({ ...everything, lookBackMinutes: 1450 })).toContain('ago(1450m)');
+  it('looks at ages given as literal minutes, for ago() takes nothing else in alerts', () => {
+    const query = maintenanceQuery({ ...everything, lookBackMinutes: 1450, settlingMinutes: 5 });
+    expect(query).toContain('eventTime >= ago(1450m) and eventTime <= ago(5m)');
   });
 
   it('uses nothing that alert queries over Resource Graph do not support', () => {
@@ -127,7 +143,6 @@ describe('the query of the alert rule', () => {
       'AggregatedValue',
       'TimeGenerated',
       'union',
-      'substring',
     ])
       expect(query).not.toContain(word);
   });
