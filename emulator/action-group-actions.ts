@@ -3,8 +3,8 @@ import { receiverLists } from './action-group-limits.ts';
 import {
   actionGroupType,
   actionGroupVersions,
+  deliveryFault,
   findActionGroup,
-  withStatus,
   type Receiver,
   type StoredActionGroup,
   type TestNotification,
@@ -22,18 +22,11 @@ export type TestNotificationBody = { readonly alertType: string } & Readonly<
   Partial<Record<(typeof testableLists)[number], readonly Receiver[] | null>>
 >;
 
-/** Why something sent to a receiver gets lost, if it does. */
-const faultOf = ({ receiverFaults = {}, receiverStatus = {} }: StoredActionGroup, list: string, name: string): string | undefined => {
-  const key = name.toLowerCase();
-  const status = withStatus.has(list) ? (receiverStatus[key] ?? 'Enabled') : 'Enabled';
-  return status === 'Enabled' ? receiverFaults[key] : `The receiver '${name}' is not enabled.`;
-};
-
 const addressed = (group: StoredActionGroup, body: TestNotificationBody): TestNotification['receivers'] =>
   testableLists.flatMap((list) =>
     (body[list] ?? []).map((receiver) => {
       const name = typeof receiver['name'] === 'string' ? receiver['name'] : '';
-      return { list, name, fault: faultOf(group, list, name) };
+      return { list, name, fault: deliveryFault(group, list, name) };
     }),
   );
 

@@ -71,7 +71,18 @@ const withCommonSchema = new Set<string>([
 ]);
 
 /** Lists whose receivers have a `status`. Which one a mail address shows before its owner confirmed it isn't known; assumed: `Enabled`. */
-export const withStatus: ReadonlySet<string> = new Set(['emailReceivers', 'smsReceivers']);
+const withStatus: ReadonlySet<string> = new Set(['emailReceivers', 'smsReceivers']);
+
+/** Why something sent to a receiver gets lost, if it does. */
+export const deliveryFault = (
+  { receiverFaults = {}, receiverStatus = {} }: StoredActionGroup,
+  list: string,
+  name: string,
+): string | undefined => {
+  const key = name.toLowerCase();
+  const status = withStatus.has(list) ? (receiverStatus[key] ?? 'Enabled') : 'Enabled';
+  return status === 'Enabled' ? receiverFaults[key] : `The receiver '${name}' is not enabled.`;
+};
 
 type Defaults = Azure['settings']['defaults'];
 

@@ -21,14 +21,22 @@ import { checkedBody, schemas } from './schema.ts';
 import { withSevenDigits } from './time.ts';
 import { isClusterId } from './world.ts';
 
+/** A column that the results of a condition are split by. */
+export interface Dimension {
+  readonly name: string;
+  readonly operator: string;
+  /** `*` stands for every value. */
+  readonly values: readonly string[];
+}
+
 /** The part of a condition that the emulator itself reads. */
-interface Condition {
+export interface Condition {
   readonly criterionType?: string;
   readonly query?: string;
   readonly timeAggregation?: string;
   readonly operator?: string;
   readonly threshold?: number;
-  readonly dimensions?: readonly unknown[];
+  readonly dimensions?: readonly Dimension[];
   readonly failingPeriods?: { readonly numberOfEvaluationPeriods?: number; readonly minFailingPeriodsToAlert?: number };
 }
 
@@ -44,7 +52,11 @@ export interface RuleProperties {
   readonly overrideQueryTimeRange?: string;
   readonly muteActionsDuration?: string;
   readonly autoMitigate?: boolean;
-  readonly actions?: { readonly actionGroups?: readonly string[] };
+  readonly actions?: {
+    readonly actionGroups?: readonly string[];
+    readonly customProperties?: Readonly<Record<string, string>>;
+    readonly actionProperties?: Readonly<Record<string, string>>;
+  };
   readonly criteria?: { readonly allOf?: readonly Condition[] };
 }
 

@@ -2,6 +2,8 @@ import { actionGroupActions } from './action-group-actions.ts';
 import { actionGroups, actionGroupToWire } from './action-groups.ts';
 import { answerAdmin } from './admin.ts';
 import { alertRules, alertRuleToWire } from './alert-rules.ts';
+import { createAlerts, type Alerts } from './alerts/alerts.ts';
+import { createDeliveries, type Deliveries } from './alerts/delivery.ts';
 import { createAssertionVerifier } from './assertion.ts';
 import { createServerCertificate } from './certificates.ts';
 import { clusters, maintenanceConfigurations } from './clusters.ts';
@@ -67,6 +69,9 @@ export interface Emulator {
   readonly clock: { readonly now: () => Date; readonly advance: (milliseconds: number) => void };
   /** Changes the given settings from the next request on; what counts or keeps something (`journalLimit`, …) is read at the start only. */
   readonly settings: { readonly set: (change: Partial<Settings>) => void };
+  readonly alerts: Alerts;
+  /** What alerts and test notifications have brought. `deliveries` tells of all receivers, `messages` of mails only; oldest first. */
+  readonly mailbox: { readonly messages: Deliveries['mails'] } & Pick<Deliveries, 'deliveries' | 'clear'>;
   /** Deep copies, in the order of their ids. */
   readonly resources: () => Resources;
   /**
@@ -79,6 +84,9 @@ export interface Emulator {
 
 /** The audiences that Azure Resource Manager takes in the public cloud. */
 const managementAudiences = ['https://management.azure.com', 'https://management.core.windows.net'];
+
+/** How often rules that have fallen due by themselves are looked for. */
+const evaluationTurnMilliseconds = 1000;
 
 /** Tokens for this one can be had, so that a token with a foreign audience can be tried on Resource Manager. */
 const otherResources = ['https://graph.microsoft.com'];
@@ -164,6 +172,7 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     now: clock,
     advance: (milliseconds) => {
       advancedMilliseconds += milliseconds;
+      alerts.evaluateDue();
     },
   };
   let settings: Settings = { ...defaultSettings, ...given };
@@ -190,6 +199,9 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
       return url;
     },
   };
+  const deliveries = createDeliveries(azure);
+  const alerts = createAlerts(azure, deliveries);
+  const evaluating = setInterval(alerts.evaluateDue, evaluationTurnMilliseconds).unref();
   const audiences = (): string[] => [...managementAudiences, url];
   const entra = (): EntraContext => ({
     tenantId: state.tenantId,
@@ -306,13 +318,17 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     clock: movableClock,
     settings: {
       set: (change) => {
+        alerts.evaluateDue();
         settings = { ...settings, ...change };
       },
     },
+    alerts,
+    mailbox: { messages: deliveries.mails, deliveries: deliveries.deliveries, clear: deliveries.clear },
     resources,
     mintToken,
     stop: async () => {
-      await Promise.all([server.close(), assertions.close()]);
+      clearInterval(evaluating);
+      await Promise.all([server.close(), assertions.close(), deliveries.stop()]);
     },
   };
 };

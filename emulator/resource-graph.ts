@@ -50,11 +50,11 @@ const visibleSubscriptions = (azure: Azure, objectId: string): Set<string> => {
   return new Set([...azure.state.subscriptions.keys()].filter((subscriptionId) => sees(`/subscriptions/${subscriptionId}`)));
 };
 
-/** The rows of some subscriptions that a principal may read: those of the clusters that it may read, there or gone. */
-const readableRows = (azure: Azure, objectId: string, subscriptions: ReadonlySet<string>): Row[] =>
+/** The rows of some subscriptions that any of some principals may read: those of the clusters that it may read, there or gone. */
+export const readableRows = (azure: Azure, objectIds: readonly string[], subscriptions: ReadonlySet<string>): Row[] =>
   azure.state.eventRows
     .filter(({ id }) => subscriptions.has(whereIs(id).subscriptionId?.toLowerCase() ?? ''))
-    .filter(({ id }) => may(azure, objectId, 'Microsoft.ContainerService/managedClusters/read', parentId(id)))
+    .filter(({ id }) => objectIds.some((objectId) => may(azure, objectId, 'Microsoft.ContainerService/managedClusters/read', parentId(id))))
     .map((row) => eventRowToRow(azure, row));
 
 /** Which subscriptions a query is about. Throws 403 when it names some and the caller sees none of them. */
@@ -94,7 +94,7 @@ export const resourceGraph = (azure: Azure): TenantProvider => ({
     if ((asked.facets ?? []).length > 0) throw badRequest("The emulator doesn't have facets.");
     const { skip, top } = placeOf(asked.options ?? {});
     const subscriptions = subscriptionsOf(azure, caller.objectId, asked);
-    const result = runQuery(asked.query, table, readableRows(azure, caller.objectId, subscriptions));
+    const result = runQuery(asked.query, table, readableRows(azure, [caller.objectId], subscriptions));
     if ('fault' in result) {
       const message =
         'Query is invalid. Please refer to the documentation for the Azure Resource Graph service and fix the error before retrying.';

@@ -70,6 +70,13 @@ export interface Settings {
   /** Whether the scope of a role assignment comes back in small letters. Default false: as it was sent. */
   readonly lowerCaseAssignmentScopes: boolean;
   /**
+   * `on`: alert rules are evaluated whenever they are due by the emulator's clock. Default `off`: only when they are told to, so that rules
+   * which nobody looks at cost nothing.
+   */
+  readonly evaluateAlerts: 'on' | 'off';
+  /** Whom webhooks and the like may call: `here`, only servers on this machine, so that no test calls a stranger. Default `here`. */
+  readonly postAlerts: 'here' | 'anywhere';
+  /**
    * `off`: there are no rate limits, each answer's headers are those of the first; `counted`: they are counted down in headers; `enforced`: what
    * exceeds them is refused with 429 and `Retry-After`. Who keeps to the headers is as slow with `counted` as with `enforced`. Default `off`.
    */
@@ -108,6 +115,8 @@ export const defaultSettings: Settings = {
   defaults: 'recorded',
   roleDefinitionIds: 'subscription',
   lowerCaseAssignmentScopes: false,
+  evaluateAlerts: 'off',
+  postAlerts: 'here',
   throttling: 'off',
   journalLimit: 200_000,
   journalBodies: true,
