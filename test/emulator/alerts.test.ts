@@ -7,7 +7,6 @@ import {
   alertRulePath,
   clusterId,
   condition,
-  group,
   roles,
   startAzure,
   subscription,
