@@ -1,5 +1,6 @@
 import type { ActionGroupResource } from '@azure/arm-monitor';
-import type { ActionGroup, Receiver } from '../core/action-group.ts';
+import type { ActionGroup } from '../core/action-group.ts';
+import { allKinds, receiverFromAzure, receiverKinds, type Receiver, type ReceiverKind } from '../core/receivers.ts';
 import { resourceIdOf } from '../core/resource-id.ts';
 import { listScopeId, readList, type Listing, type ListScope } from './listing.ts';
 import { absentIfNotFound, resourceIn, type Session } from './session.ts';
@@ -13,79 +14,55 @@ export interface ActionGroups {
   remove(id: string, signal: AbortSignal): Promise<void>;
 }
 
-/** Receiver lists of Azure's that we don't make: whoever adds one by hand is told that it isn't wanted. */
-const strangeLists = [
-  'smsReceivers',
-  'voiceReceivers',
-  'azureAppPushReceivers',
-  'itsmReceivers',
-  'automationRunbookReceivers',
-  'logicAppReceivers',
-  'azureFunctionReceivers',
-  'eventHubReceivers',
-  'incidentReceivers',
-] as const satisfies readonly (keyof ActionGroupResource)[];
+type Lists = Pick<ActionGroupResource, (typeof receiverKinds)[ReceiverKind]['list']>;
+type Entry = Readonly<Record<string, unknown>>;
+
+const entriesOf = (group: ActionGroupResource, kind: ReceiverKind): readonly Entry[] =>
+  (group[receiverKinds[kind].list] ?? []) as readonly object[] as readonly Entry[];
+
+/** Settings of a receiver that we never make. */
+const strangeSettings = ({ useAadAuth, managedIdentity }: Entry): readonly string[] => [
+  ...(useAadAuth === true ? ['useAadAuth'] : []),
+  ...(typeof managedIdentity === 'string' && !/^(none)?$/i.test(managedIdentity) ? ['managedIdentity'] : []),
+];
+
+/** What we never make: whoever adds it by hand is told that it isn't wanted. */
+const strangersIn = (group: ActionGroupResource): readonly string[] => [
+  ...allKinds.flatMap((kind) =>
+    entriesOf(group, kind).flatMap((entry) =>
+      strangeSettings(entry).map((setting) => `${kind}[${receiverFromAzure(kind, entry).name}].${setting}`),
+    ),
+  ),
+  ...(group.incidentReceivers ?? []).map(({ name }) => `incident[${name}]`),
+];
 
 /** Azure's answer in our own words: only what we own is taken over. */
-export const fromAzure = (group: ActionGroupResource, id: string): ActionGroup => {
-  const receivers: readonly Receiver[] = [
-    ...(group.emailReceivers ?? []).map((each): Receiver => ({
-      kind: 'email',
-      name: each.name,
-      target: each.emailAddress,
-      commonAlertSchema: each.useCommonAlertSchema ?? false,
-    })),
-    ...(group.webhookReceivers ?? []).map((each): Receiver => ({
-      kind: 'webhook',
-      name: each.name,
-      target: each.serviceUri,
-      commonAlertSchema: each.useCommonAlertSchema ?? false,
-    })),
-    ...(group.armRoleReceivers ?? []).map((each): Receiver => ({
-      kind: 'armRole',
-      name: each.name,
-      target: each.roleId,
-      commonAlertSchema: each.useCommonAlertSchema ?? false,
-    })),
-  ];
-  return {
-    id: group.id ?? id,
-    enabled: group.enabled ?? true,
-    shortName: group.groupShortName ?? '',
-    receivers,
-    strangers: [
-      ...(group.webhookReceivers ?? []).flatMap(({ name, useAadAuth }) => (useAadAuth ? [`webhook[${name}].useAadAuth`] : [])),
-      ...strangeLists.flatMap((list) => (group[list] ?? []).map(({ name }) => `${list.replace('Receivers', '')}[${name ?? ''}]`)),
-    ],
-    tags: group.tags ?? {},
-  };
-};
+export const fromAzure = (group: ActionGroupResource, id: string): ActionGroup => ({
+  id: group.id ?? id,
+  enabled: group.enabled ?? true,
+  shortName: group.groupShortName ?? '',
+  receivers: allKinds.flatMap((kind) => entriesOf(group, kind).map((entry) => receiverFromAzure(kind, entry))),
+  strangers: strangersIn(group),
+  tags: group.tags ?? {},
+});
+
+/** The receivers as the lists of a request, all of them, empty or not. */
+const listsToAzure = (receivers: readonly Receiver[]): Lists =>
+  Object.fromEntries(
+    allKinds.map((kind) => [
+      receiverKinds[kind].list,
+      receivers.filter((each) => each.kind === kind).map(({ name, fields }) => Object.assign({ name }, fields)),
+    ]),
+  ) as Lists;
 
 /** The body of a PUT. A PUT replaces everything, so it always holds the whole of what we want. */
-export const toAzure = ({ shortName, enabled, receivers, tags }: ActionGroup): ActionGroupResource => {
-  const of = (kind: Receiver['kind']): readonly Receiver[] => receivers.filter((each) => each.kind === kind);
-  return {
-    location: 'Global',
-    groupShortName: shortName,
-    enabled,
-    emailReceivers: of('email').map(({ name, target, commonAlertSchema }) => ({
-      name,
-      emailAddress: target,
-      useCommonAlertSchema: commonAlertSchema,
-    })),
-    webhookReceivers: of('webhook').map(({ name, target, commonAlertSchema }) => ({
-      name,
-      serviceUri: target,
-      useCommonAlertSchema: commonAlertSchema,
-    })),
-    armRoleReceivers: of('armRole').map(({ name, target, commonAlertSchema }) => ({
-      name,
-      roleId: target,
-      useCommonAlertSchema: commonAlertSchema,
-    })),
-    tags: { ...tags },
-  };
-};
+export const toAzure = ({ shortName, enabled, receivers, tags }: ActionGroup): ActionGroupResource => ({
+  location: 'Global',
+  groupShortName: shortName,
+  enabled,
+  ...listsToAzure(receivers),
+  tags: { ...tags },
+});
 
 export const createActionGroups = (session: Session): ActionGroups => {
   const at = (id: string) => {

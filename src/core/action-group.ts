@@ -2,19 +2,8 @@ import type { MaintenanceNotificationSpec } from '../api/maintenance-notificatio
 import { ownerTagName } from '../api/names.ts';
 import { ownerWords, type Owner } from './owner.ts';
 import { derivedIds } from './place.ts';
+import { receiversOf, type Receiver } from './receivers.ts';
 import type { Place } from './resource-id.ts';
-
-/** The kinds of receivers that this program makes. */
-export type ReceiverKind = 'email' | 'webhook' | 'armRole';
-
-/** One receiver of an action group. */
-export interface Receiver {
-  readonly kind: ReceiverKind;
-  readonly name: string;
-  /** The mail address, the URI or the GUID of the role. */
-  readonly target: string;
-  readonly commonAlertSchema: boolean;
-}
 
 /** An action group in our own words. `id` has the full ARM form with its leading slash. */
 export interface ActionGroup {
@@ -23,12 +12,12 @@ export interface ActionGroup {
   /** At most 12 characters: it stands in front of SMS and in the subject of mails. */
   readonly shortName: string;
   readonly receivers: readonly Receiver[];
-  /** Receivers that somebody added and that we do not make, as `sms/duty phone`. Empty in what we want. */
+  /** Receivers and settings that somebody added and that we never make, as `webhook[hook].useAadAuth`. Empty in what we want. */
   readonly strangers: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** All receivers that a spec names, of whatever kind, supported or not. */
+/** All receivers that a spec names, of whatever kind. */
 export const allReceivers = ({ receivers }: MaintenanceNotificationSpec) => {
   const { shortName: _, ...lists } = receivers ?? {};
   return Object.values(lists).flat();
@@ -50,24 +39,8 @@ export const desiredActionGroup = (
     id: derivedIds(owner, clusterName, place).actionGroupId,
     enabled: true,
     shortName: receivers.shortName ?? clusterName.slice(0, 12),
-    receivers: [
-      ...(receivers.email ?? []).map((each) => receiver('email', each.name ?? each.address, each.address, each)),
-      ...(receivers.webhook ?? []).map((each) => receiver('webhook', each.name, each.serviceUri ?? '', each)),
-      ...(receivers.armRole ?? []).map((each) => receiver('armRole', each.name, each.roleId, each)),
-    ],
+    receivers: receiversOf(spec),
     strangers: [],
     tags: { ...spec.tags, [ownerTagName]: ownerWords(owner) },
   };
 };
-
-const receiver = (
-  kind: ReceiverKind,
-  name: string,
-  target: string,
-  each: { readonly useCommonAlertSchema?: boolean | undefined },
-): Receiver => ({
-  kind,
-  name,
-  target,
-  commonAlertSchema: each.useCommonAlertSchema ?? true,
-});

@@ -1,6 +1,7 @@
 import type { MaintenanceNotificationStatus } from '../api/maintenance-notification.ts';
 import { conditionOf } from './conditions.ts';
 import type { Difference } from './difference.ts';
+import { isConfidential } from './receivers.ts';
 import type { Outcome } from './settle.ts';
 
 /** One change that a run made in Azure. */
@@ -24,16 +25,11 @@ const short = (value: string): string => {
   return line.length > 60 ? `${line.slice(0, 59)}…` : line;
 };
 
-/**
- * An address that is called often holds a key, or comes from a Secret; of mail addresses and roles nobody makes a secret. Of a receiver
- * that we don't ask for only its presence is known.
- */
-const isConfidential = ({ field, is }: Difference): boolean =>
-  is !== 'present' && /^receivers\.(?!(?:email|armRole)\[)[^[]+\[.*\]$/s.test(field);
-
 /** `severity: 3 → 1; enabled: false → true`, long values cut, and confidential ones left out. */
 const describe = (differences: readonly Difference[]): string =>
-  differences.map((each) => (isConfidential(each) ? each.field : `${each.field}: ${short(each.is)} → ${short(each.should)}`)).join('; ');
+  differences
+    .map((each) => (isConfidential(each.field) ? each.field : `${each.field}: ${short(each.is)} → ${short(each.should)}`))
+    .join('; ');
 
 const labels: Readonly<Record<Action['part'], string>> = {
   ActionGroup: 'action group',

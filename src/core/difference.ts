@@ -1,5 +1,6 @@
 import type { ActionGroup } from './action-group.ts';
 import type { AlertRule } from './alert-rule.ts';
+import { comparableReceiver, mayBeFilledIn } from './receivers.ts';
 import { comparableId } from './resource-id.ts';
 
 /** One field that is not as it should be. The values are in the form they are compared in. */
@@ -13,9 +14,9 @@ export interface Difference {
 type Fields = Readonly<Record<string, string>>;
 
 /**
- * Whether tags that we do not ask for count as a difference. They do while a new spec is being carried out (one of them may be
- * a tag that was just taken off the spec); afterwards they don't, because Azure Policy adds tags of its own and would have us
- * write for ever.
+ * Whether tags that we do not ask for count as a difference, and the tenant of an event hub that Azure may fill in. They do while a new
+ * spec is being carried out (one of them may be a tag that was just taken off the spec); afterwards they don't, because Azure Policy adds
+ * tags of its own and would have us write for ever.
  */
 export type ForeignTags = 'differ' | 'ignored';
 
@@ -23,17 +24,14 @@ const tagFields = (tags: Readonly<Record<string, string>>): Fields =>
   // Azure compares tag names without regard to case, and tag values with it.
   Object.fromEntries(Object.entries(tags).map(([name, value]) => [`tags.${name.toLowerCase()}`, value]));
 
+/** With the name of the receiver in small letters, as names are compared. */
+const smallNamed = (stranger: string): string => stranger.replace(/\[.*\]/s, (name) => name.toLowerCase());
+
 const actionGroupFields = (group: ActionGroup): Fields => ({
   enabled: String(group.enabled),
   shortName: group.shortName,
-  ...Object.fromEntries(
-    group.receivers.flatMap(({ kind, name, target, commonAlertSchema }) => [
-      // A URI is the one target whose letter case matters.
-      [`receivers.${kind}[${name.toLowerCase()}]`, kind === 'webhook' ? target : target.toLowerCase()],
-      [`receivers.${kind}[${name.toLowerCase()}].useCommonAlertSchema`, String(commonAlertSchema)],
-    ]),
-  ),
-  ...Object.fromEntries(group.strangers.map((stranger) => [`receivers.${stranger.toLowerCase()}`, 'present'])),
+  ...Object.assign({}, ...group.receivers.map(comparableReceiver)),
+  ...Object.fromEntries(group.strangers.map((stranger) => [`receivers.${smallNamed(stranger)}`, 'present'])),
   ...tagFields(group.tags),
 });
 
@@ -66,16 +64,22 @@ const alertRuleFields = (rule: AlertRule): Fields => ({
   ...tagFields(rule.tags),
 });
 
+const isForeign = (field: string): boolean => field.startsWith('tags.') || mayBeFilledIn(field);
+
 const compare = (should: Fields, is: Fields, foreignTags: ForeignTags): readonly Difference[] =>
   [...new Set([...Object.keys(should), ...Object.keys(is)])]
     .filter((field) => should[field] !== is[field])
-    .filter((field) => !(foreignTags === 'ignored' && field.startsWith('tags.') && should[field] === undefined))
+    .filter((field) => !(foreignTags === 'ignored' && should[field] === undefined && isForeign(field)))
     .map((field) => ({ field, is: is[field] ?? '(absent)', should: should[field] ?? '(absent)' }))
     .toSorted((one, other) => (one.field < other.field ? -1 : 1));
 
 /** What of an action group is not as desired: receivers by name, words without case, status and unknown fields ignored. */
-export const actionGroupDifference = (desired: ActionGroup, observed: ActionGroup, foreignTags: ForeignTags): readonly Difference[] =>
-  compare(actionGroupFields(desired), actionGroupFields(observed), foreignTags);
+export const actionGroupDifference = (desired: ActionGroup, observed: ActionGroup, foreignTags: ForeignTags): readonly Difference[] => {
+  const differences = compare(actionGroupFields(desired), actionGroupFields(observed), foreignTags);
+  // Of a receiver that is missing, or one too many, that alone is said.
+  const whole = differences.filter(({ is, should }) => is === 'present' || should === 'present').map(({ field }) => `${field}.`);
+  return differences.filter(({ field }) => !whole.some((receiver) => field.startsWith(receiver)));
+};
 
 /** What of an alert rule is not as desired: ids and words without case, durations by length, numbers by value, lists without order. */
 export const alertRuleDifference = (desired: AlertRule, observed: AlertRule, foreignTags: ForeignTags): readonly Difference[] =>
@@ -91,7 +95,7 @@ export const unchangeable = (differences: readonly Difference[]): readonly strin
  */
 export const driftedFields = (differences: readonly Difference[] | undefined): readonly string[] => [
   ...new Set(
-    differences?.map(({ field }) => field.replace(/\[.*\]/, '').replace(/^(tags|customProperties|actionProperties)\..*/, '$1')) ?? [
+    differences?.map(({ field }) => field.replace(/\[.*\]/s, '').replace(/^(tags|customProperties|actionProperties)\..*/, '$1')) ?? [
       'missing',
     ],
   ),

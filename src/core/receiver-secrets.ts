@@ -50,6 +50,6 @@ export const secretReferences = (spec: MaintenanceNotificationSpec): readonly Se
 
 /** Whether nothing of an action group differs but addresses that a spec takes from Secrets: then a value was changed there. */
 export const isNewValue = (spec: MaintenanceNotificationSpec, differences: readonly Difference[]): boolean => {
-  const fields = secretReferences(spec).map(({ field }) => field.replace(/^spec\.(.*)\.\w+$/s, '$1').toLowerCase());
+  const fields = secretReferences(spec).map(({ field }) => field.replace(/^spec\.(.*)From$/s, '$1').toLowerCase());
   return differences.length > 0 && differences.every(({ field }) => fields.includes(field.toLowerCase()));
 };

@@ -1,21 +1,18 @@
 import type { MaintenanceNotificationSpec } from '../api/maintenance-notification.ts';
 import type { Reason } from '../api/condition.ts';
 import { allReceivers, hasReceivers } from './action-group.ts';
+import { nameOf } from './receivers.ts';
 import { comparableId, parseResourceId } from './resource-id.ts';
 
 /** Why a spec can't be carried out, in words its author can act on. */
 export interface Verdict {
-  readonly reason: Extract<Reason, 'InvalidSpec' | 'NotImplemented'>;
+  readonly reason: Extract<Reason, 'InvalidSpec'>;
   readonly message: string;
 }
 
 type Check = (spec: MaintenanceNotificationSpec) => Verdict | undefined;
 
 const invalid = (message: string): Verdict => ({ reason: 'InvalidSpec', message });
-const notImplemented = (field: string, instead: string): Verdict => ({
-  reason: 'NotImplemented',
-  message: `${field} is not supported by this version of aks-notifier, so nothing was changed in Azure: ${instead}.`,
-});
 
 /** The first word that occurs twice without regard to letter case. */
 const duplicate = (words: readonly string[]): string | undefined =>
@@ -31,13 +28,6 @@ const somebodyIsTold: Check = (spec) =>
     ? undefined
     : invalid('spec names nobody to tell: add a receiver to spec.receivers or a group to spec.actionGroupIds.');
 
-const supportedReceivers: readonly string[] = ['email', 'webhook', 'armRole', 'shortName'];
-
-const receiversSupported: Check = ({ receivers }) => {
-  const other = Object.entries(receivers ?? {}).find(([kind, list]) => !supportedReceivers.includes(kind) && list.length > 0);
-  return other && notImplemented(`spec.receivers.${other[0]}`, 'use email, webhook, armRole, or an existing group in spec.actionGroupIds');
-};
-
 const identityIsIdentity: Check = ({ identity }) =>
   identity?.type !== 'UserAssigned' ||
   parseResourceId(identity.resourceId ?? '')?.type.toLowerCase() === 'microsoft.managedidentity/userassignedidentities'
@@ -46,7 +36,7 @@ const identityIsIdentity: Check = ({ identity }) =>
 
 // Azure wants receiver names unique across all lists of a group, without regard to case; CEL's cost budget can't hold that.
 const receiverNamesUnique: Check = (spec) => {
-  const twice = duplicate(allReceivers(spec).map((each) => each.name ?? ('address' in each ? each.address : '')));
+  const twice = duplicate(allReceivers(spec).map(nameOf));
   return twice === undefined
     ? undefined
     : invalid(
@@ -69,7 +59,7 @@ const tagsUnique: Check = ({ tags }) => {
   return twice === undefined ? undefined : invalid(`spec.tags holds "${twice}" twice: Azure does not tell tag names apart by letter case.`);
 };
 
-/** What the schema of the CRD can't say. The first verdict wins; what is wrong comes before what is not supported yet. */
+/** What the schema of the CRD can't say. The first verdict wins. */
 const checks: readonly Check[] = [
   clusterIdParses,
   somebodyIsTold,
@@ -78,7 +68,6 @@ const checks: readonly Check[] = [
   receiverNamesUnique,
   tagsUnique,
   identityIsIdentity,
-  receiversSupported,
 ];
 
 /** Undefined when the spec can be carried out. */

@@ -231,16 +231,17 @@ describe('a live object', () => {
     expect(counts(namespace)).toEqual(nothing);
   });
 
-  it('is Stalled NotImplemented and touches nothing when it asks for what is not supported yet', async () => {
+  it('is Stalled InvalidSpec and touches nothing when two receivers of different kinds have one name', async () => {
     const namespace = await stage.controlPlane.createNamespace('team');
     stage.emulator.journal.clear();
-    const spec = { receivers: { email: [], sms: [{ name: 'duty', countryCode: '49', phoneNumber: '1700000000' }] } };
+    const duty = { countryCode: '49', phoneNumber: '1700000000' };
+    const spec = { receivers: { sms: [{ name: 'duty', ...duty }], voice: [{ name: 'Duty', ...duty }] } };
     const manifest = minimal(namespace).replace(/ {2}receivers:[\s\S]*$/, `  receivers: ${JSON.stringify(spec.receivers)}\n`);
     await stage.kubectl(['apply', '-f', '-'], manifest);
     const stalled = await stage.waitForStatus(namespace, 'prod', 'Stalled', isStalled);
 
-    expect(stalled.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ status: 'False', reason: 'NotImplemented' });
-    expect(stalled.status?.conditions?.find(({ type }) => type === 'Ready')?.message).toContain('spec.receivers.sms');
+    expect(stalled.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ status: 'False', reason: 'InvalidSpec' });
+    expect(stalled.status?.conditions?.find(({ type }) => type === 'Ready')?.message).toContain('Two receivers are called "Duty"');
     expect(statusMistakes(stalled, 'end of run')).toEqual([]);
     expect(armCalls()).toEqual([]);
     await remove(namespace);

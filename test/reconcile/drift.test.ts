@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { specWith } from '../support/notification.ts';
+import { oneChangeOfEach, oneOfEach, oneOfEachInAzure } from '../support/receivers.ts';
 import { byHand, clusterId, shop, startBench, subscription, type Bench } from '../support/reconcile-bench.ts';
 
 let bench: Bench;
@@ -85,7 +86,7 @@ describe('what somebody changed in the group', () => {
     ['shortName: x → prod', inRule({ groupShortName: 'x' })],
     ['receivers.sms[duty]: present → (absent)', inRule({ smsReceivers: [{ name: 'Duty', countryCode: '49', phoneNumber: '1234567' }] })],
     [
-      'receivers.email[b@contoso.com]: (absent) → b@contoso.com',
+      'receivers.email[b@contoso.com]: (absent) → present',
       (body) => ({ ...body, properties: { ...body.properties, emailReceivers: emails(body).slice(0, 1) } }),
     ],
     [
@@ -96,7 +97,7 @@ describe('what somebody changed in the group', () => {
       }),
     ],
     [
-      'receivers.webhook[hook]',
+      'receivers.webhook[hook].serviceUri',
       inRule({ webhookReceivers: [{ name: 'hook', serviceUri: 'https://evil.example.com', useCommonAlertSchema: true }] }),
     ],
     ['tags.cost: 2 → 1', tagged((tags) => ({ ...tags, cost: '2' }))],
@@ -114,6 +115,40 @@ describe('what somebody changed in the group', () => {
     expect(bench.events[0]).toContain('Normal DriftCorrected: Somebody had changed the action group');
     expect(bench.events[0]).toContain(words);
     expect(bench.events[0]).not.toContain('SECRET');
+  });
+});
+
+describe('what somebody changed in a receiver', () => {
+  it.each(oneChangeOfEach)('of every kind is put right in one run, and nothing secret is shown: $kind', async (changed) => {
+    const { kind, list, field, azureField = field, to, shown } = changed;
+    bench = await startBench();
+    await bench.settle(specWith({ receivers: oneOfEach }));
+    const before = everything();
+    await byHand(bench, ids().group, inRule({ [list]: [Object.assign({}, oneOfEachInAzure[list][0], { [azureField]: to })] }));
+    bench.forget();
+    await bench.run();
+    expect(everything()).toBe(before);
+    expect(bench.azureWrites()).toEqual(['PUT actionGroups 200']);
+    const path = `receivers.${kind}[${oneOfEachInAzure[list][0].name.toLowerCase()}].${field}`;
+    const words = shown === undefined ? path : `${path}: ${shown.split(' → ').toReversed().join(' → ')}`;
+    expect(bench.events).toEqual([`Normal DriftCorrected: Somebody had changed the action group ${ids().group} (${words}): put right.`]);
+
+    bench.forget();
+    await bench.run();
+    expect([...bench.azureWrites(), ...bench.kubernetesWrites(), ...bench.events]).toEqual([]);
+  });
+
+  it.each([
+    ['managed identity', { managedIdentity: 'SystemAssigned' }, 'receivers.logicApp[flow].managedIdentity'],
+    ['name', { name: 'flow 2' }, 'receivers.logicApp[flow 2]: present → (absent); receivers.logicApp[flow]: (absent) → present'],
+  ])('and is never made, or has another name, is put right as well: %s', async (_, change, words) => {
+    bench = await startBench();
+    await bench.settle(specWith({ receivers: oneOfEach }));
+    const before = everything();
+    await byHand(bench, ids().group, inRule({ logicAppReceivers: [Object.assign({}, oneOfEachInAzure.logicAppReceivers[0], change)] }));
+    await bench.run();
+    expect(everything()).toBe(before);
+    expect(bench.events.at(-1)).toContain(words);
   });
 });
 

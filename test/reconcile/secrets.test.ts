@@ -4,6 +4,7 @@ import { causeForLog } from '../../src/azure/failure.ts';
 import { KubeError } from '../../src/kube/failure.ts';
 import type { KubeRequest } from '../../src/kube/transport.ts';
 import { minimalSpec, specWith } from '../support/notification.ts';
+import { oneOfEach, oneOfEachInAzure } from '../support/receivers.ts';
 import { key, startBench, type Bench } from '../support/reconcile-bench.ts';
 
 const url = 'https://hooks.example.com/services/T00000000/B00000000?sig=aaaabbbbccccdddd';
@@ -26,6 +27,42 @@ const addresses = (): readonly (string | undefined)[] => {
   };
   return webhookReceivers.map(({ serviceUri }) => serviceUri);
 };
+
+/** Every kind of receiver that is called at an address, each with its address in a Secret. */
+const called = (
+  [
+    ['webhook', 'serviceUri'],
+    ['logicApp', 'callbackUrl'],
+    ['azureFunction', 'httpTriggerUrl'],
+    ['automationRunbook', 'serviceUri'],
+  ] as const
+).map(([kind, field]) => {
+  const { [field as 'serviceUri']: _, ...rest } = oneOfEach[kind][0] as { readonly name: string; readonly serviceUri: string };
+  const receivers = { [kind]: [{ ...rest, name: 'teams', [`${field}From`]: reference('hooks', 'teams') }] };
+  return { kind, list: `${kind}Receivers` as const, field, spec: specWith({ receivers }) };
+});
+
+describe('an address of any kind that stands in a Secret', () => {
+  it.each(called)('comes into the action group, is followed, and no drift: $kind', async ({ kind, list, field, spec: asked }) => {
+    await start();
+    await bench.settle(asked);
+    const address = (): unknown => {
+      const [group] = bench.emulator.resources().actionGroups;
+      const lists = group?.['properties'] as Record<string, readonly Record<string, unknown>[]> | undefined;
+      return lists?.[list]?.[0]?.[field];
+    };
+    expect(address()).toBe(url);
+    bench.forget();
+    await bench.run();
+    expect([...bench.azureWrites(), ...bench.kubernetesWrites()]).toEqual([]);
+
+    bench.api.secrets.set('platform/hooks', { teams: 'https://new.example.com/services/yyyyyyyyyyyy' });
+    await bench.run();
+    expect(address()).toBe('https://new.example.com/services/yyyyyyyyyyyy');
+    const group = bench.object().status?.actionGroupId;
+    expect(bench.events).toEqual([`Normal UpdatedActionGroup: Updated the action group ${group} (receivers.${kind}[teams].${field}).`]);
+  });
+});
 
 describe('an address that stands in a Secret', () => {
   it('comes into the action group, and a quiet run reads it and writes nothing', async () => {
@@ -65,7 +102,7 @@ describe('an address that stands in a Secret', () => {
     expect(condition('Ready')).toMatchObject({ status: 'True' });
     // A rotated Secret is what the team wants, and no drift.
     const group = bench.object().status?.actionGroupId;
-    expect(bench.events.at(-1)).toBe(`Normal UpdatedActionGroup: Updated the action group ${group} (receivers.webhook[teams]).`);
+    expect(bench.events.at(-1)).toBe(`Normal UpdatedActionGroup: Updated the action group ${group} (receivers.webhook[teams].serviceUri).`);
     expect(bench.events.join()).not.toContain('DriftCorrected');
   });
 
@@ -326,7 +363,7 @@ const echoes: readonly ((value: string) => string)[] = [
 const secretParts = (value: string): readonly string[] => (value.match(/[A-Za-z0-9_-]{16,24}/g) ?? []).map((part) => part.toLowerCase());
 
 /** What a step does to the object's surroundings; returns what puts an end to it. */
-const disturb = (step: Step, name: string, value: string, count: number): (() => void) => {
+const disturb = (step: Step, of: (typeof called)[number], name: string, value: string, count: number): (() => void) => {
   const object = bench.api.get(`platform/${name}`);
   const id = bench.emulator
     .resources()
@@ -348,15 +385,15 @@ const disturb = (step: Step, name: string, value: string, count: number): (() =>
       bench.api.secrets.set('platform/hooks', { teams: step.value });
       return nothing;
     case 'drift': {
-      const webhookReceivers = [{ name: step.name, serviceUri: step.uri, useCommonAlertSchema: true }];
+      const changed = [Object.assign({}, oneOfEachInAzure[of.list][0], { name: step.name, [of.field]: step.uri })];
       if (id !== undefined)
-        bench.emulator.world.changeActionGroup(id, (body) => ({ ...body, properties: { ...body.properties, webhookReceivers } }));
+        bench.emulator.world.changeActionGroup(id, (body) => ({ ...body, properties: { ...body.properties, [of.list]: changed } }));
       return nothing;
     }
     case 'refuse': {
       const error = { code: 'BadRequest', message: URL.canParse(value) ? echoes[step.echo]?.(value) : 'No.' };
       // So that there is something to write.
-      if (object) bench.api.apply({ ...spec, tags: { step: String(count) } }, name);
+      if (object) bench.api.apply({ ...of.spec, tags: { step: String(count) } }, name);
       return bench.emulator.faults.add({
         match: { method: 'PUT', type: step.type },
         effect: { kind: 'answer', status: step.status, body: step.flat ? error : { error: { ...error, details: [error] } } },
@@ -379,11 +416,11 @@ describe('the value of a Secret', () => {
     await start();
     const counts = { runs: 0, ready: 0, rejected: 0, drifts: 0, texts: 0 };
     let worlds = 0;
-    const property = fc.asyncProperty(someUrl, steps, async (first, todo) => {
+    const property = fc.asyncProperty(fc.constantFrom(...called), someUrl, steps, async (of, first, todo) => {
       worlds += 1;
       const name = `prod-${worlds}`;
       bench.api.secrets.set('platform/hooks', { teams: first });
-      bench.api.apply(spec, name);
+      bench.api.apply(of.spec, name);
       bench.forget();
       const since = bench.api.writes.length;
       const thrown: unknown[] = [];
@@ -391,7 +428,7 @@ describe('the value of a Secret', () => {
       for (const step of [{ do: 'run' } as const, ...todo]) {
         if (step.do === 'secret') ({ value } = step);
         if (step.do === 'drift') counts.drifts += 1;
-        const end = disturb(step, name, value, counts.runs);
+        const end = disturb(step, of, name, value, counts.runs);
         await bench.run({ key: `platform/${name}` }).catch((error: unknown) => thrown.push(error));
         end();
         const ready = bench.api.get(`platform/${name}`)?.status?.conditions?.find(({ type }) => type === 'Ready');

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { MaintenanceNotificationSpec } from '../../src/api/maintenance-notification.ts';
 import { minimalSpec, specWith } from '../support/notification.ts';
+import { oneChangeOfEach, oneOfEach, oneOfEachInAzure } from '../support/receivers.ts';
 import { clusterId, otherSubscriptionId, shop, startBench, subscription, type Bench } from '../support/reconcile-bench.ts';
 
 let bench: Bench;
@@ -55,7 +56,51 @@ interface Row {
   readonly query?: (text: string | undefined) => string;
 }
 
+/** A receiver of every kind is added, changed and removed, among one of every kind. */
+const ofEveryKind: readonly Row[] = oneChangeOfEach.flatMap(({ kind, list, field, azureField = field, to }): readonly Row[] => {
+  const { [kind]: _, ...others } = oneOfEach;
+  const from = { receivers: oneOfEach };
+  const entry: Readonly<Record<string, unknown>> = oneOfEachInAzure[list][0];
+  const entries = Object.entries(['emailReceivers', 'smsReceivers'].includes(list) ? { ...entry, status: 'Enabled' } : entry);
+  const path = `${groupProperties}.${list}.0`;
+  const lines = (line: (property: string, value: unknown) => string): readonly string[] =>
+    entries.map(([property, value]) => line(`${path}.${property}`, value)).toSorted();
+  return [
+    {
+      name: `the first ${kind} receiver`,
+      from: { receivers: others },
+      to: from,
+      writes: [putGroup],
+      changes: lines((property, value) => `${property}: – → ${String(value)}`),
+    },
+    {
+      name: `${field} of the ${kind} receiver`,
+      from,
+      to: { receivers: { ...oneOfEach, [kind]: [Object.assign({}, oneOfEach[kind][0], { [field]: to })] } },
+      writes: [putGroup],
+      changes: [`${path}.${azureField}: ${String(entry[azureField])} → ${String(to)}`],
+    },
+    {
+      name: `no ${kind} receiver any more`,
+      from,
+      to: { receivers: others },
+      writes: [putGroup],
+      changes: lines((property, value) => `${property}: ${String(value)} → –`),
+    },
+  ];
+});
+
+const { tenantId: hubTenant, ...hubWithoutTenant } = oneOfEach.eventHub[0];
+
 const rows: readonly Row[] = [
+  ...ofEveryKind,
+  {
+    name: 'the tenant of an event hub, no longer said',
+    from: { receivers: oneOfEach },
+    to: { receivers: { ...oneOfEach, eventHub: [hubWithoutTenant] } },
+    writes: [putGroup],
+    changes: [`${groupProperties}.eventHubReceivers.0.tenantId: ${hubTenant} → –`],
+  },
   {
     name: 'upgradeTypes',
     to: { upgradeTypes: ['NodeOSUpgrade'] },

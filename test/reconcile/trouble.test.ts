@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ReconcileError } from '../../src/core/failure.ts';
 import type { Azure } from '../../src/reconcile/ports.ts';
 import { minimalSpec, specWith } from '../support/notification.ts';
+import { oneOfEach } from '../support/receivers.ts';
 import {
   azureOf,
   benchWorld,
@@ -39,7 +40,7 @@ const unavailable = new ReconcileError('AzureUnavailable', 'Azure could not be r
 
 describe('a spec that can’t be carried out', () => {
   it.each([
-    ['NotImplemented', specWith({ receivers: { sms: [{ name: 's', countryCode: '49', phoneNumber: '1' }] } })],
+    ['InvalidSpec', specWith({ receivers: { ...oneOfEach, sms: [{ name: 'HOOK', countryCode: '49', phoneNumber: '1712345678' }] } })],
     ['InvalidSpec', specWith({ identity: { type: 'UserAssigned', resourceId: '/x' } })],
     ['InvalidSpec', specWith({ tags: { a: '1', A: '2' } })],
   ] as const)('touches nothing in Azure: %s', async (reason, spec) => {

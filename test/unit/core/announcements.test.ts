@@ -157,23 +157,26 @@ describe('changes in Azure', () => {
     expect(reasons).toEqual(['CreatedActionGroup', 'ReconcileFailed']);
   });
 
-  it('never show the address of a webhook, which may hold a key', () => {
+  it('never show an address that is called, which may hold a key, nor a ticket', () => {
     const [message] = told(ready, { kind: 'succeeded' }, [
       {
         verb: 'DriftCorrected',
         part: 'ActionGroup',
         target: id,
         differences: [
-          { field: 'receivers.webhook[hook]', is: 'https://x/?key=old', should: 'https://x/?key=new' },
+          { field: 'receivers.webhook[hook].serviceUri', is: 'https://x/?key=old', should: 'https://x/?key=new' },
           { field: 'receivers.webhook[hook].useCommonAlertSchema', is: 'false', should: 'true' },
-          // Of a kind that there is not yet.
-          { field: 'receivers.logicApp[flow]', is: 'https://x/?key=old', should: 'https://x/?key=new' },
-          { field: 'receivers.email[Team]', is: 'a@contoso.com', should: 'b@contoso.com' },
+          { field: 'receivers.logicApp[flow].callbackUrl', is: 'https://x/?key=old', should: '(absent)' },
+          { field: 'receivers.azureFunction[f].httpTriggerUrl', is: '(absent)', should: 'https://x/?key=new' },
+          { field: 'receivers.automationRunbook[a\nb].serviceUri', is: 'https://x/?key=old', should: 'https://x/?key=new' },
+          { field: 'receivers.itsm[i].ticketConfiguration', is: '{"key":"x/?key=1"}', should: '{}' },
+          { field: 'receivers.sms[duty].phoneNumber', is: '1', should: '2' },
+          { field: 'receivers.email[Team].address', is: 'a@contoso.com', should: 'b@contoso.com' },
         ],
       },
     ]);
     expect(message).toContain(
-      '(receivers.webhook[hook]; receivers.webhook[hook].useCommonAlertSchema: false → true; receivers.logicApp[flow]; receivers.email[Team]: a@contoso.com → b@contoso.com)',
+      '(receivers.webhook[hook].serviceUri; receivers.webhook[hook].useCommonAlertSchema: false → true; receivers.logicApp[flow].callbackUrl; receivers.azureFunction[f].httpTriggerUrl; receivers.automationRunbook[a\nb].serviceUri; receivers.itsm[i].ticketConfiguration; receivers.sms[duty].phoneNumber: 1 → 2; receivers.email[Team].address: a@contoso.com → b@contoso.com)',
     );
     expect(message).not.toContain('key=');
   });

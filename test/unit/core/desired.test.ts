@@ -27,7 +27,9 @@ describe('the desired action group', () => {
       id: `/subscriptions/${subscriptionId}/resourceGroups/alerts/providers/Microsoft.Insights/actionGroups/aks-notifier-prod-${hash}`,
       enabled: true,
       shortName: 'prod',
-      receivers: [{ kind: 'email', name: 'oncall@contoso.com', target: 'oncall@contoso.com', commonAlertSchema: true }],
+      receivers: [
+        { kind: 'email', name: 'oncall@contoso.com', fields: { emailAddress: 'oncall@contoso.com', useCommonAlertSchema: true } },
+      ],
       strangers: [],
       tags: { 'aks-notifier-owner': 'test/platform/prod' },
     });
@@ -42,7 +44,7 @@ describe('the desired action group', () => {
     expect(group(specWith({ receivers: { shortName: 'ops', email: [] }, actionGroupIds: ['x'] }))).toBeUndefined();
   });
 
-  it('holds receivers of every kind that this version makes', () => {
+  it('takes the common alert schema wherever it is not switched off', () => {
     const receivers = group(
       specWith({
         receivers: {
@@ -53,9 +55,9 @@ describe('the desired action group', () => {
       }),
     )?.receivers;
     expect(receivers).toEqual([
-      { kind: 'email', name: 'people', target: 'a@b.c', commonAlertSchema: false },
-      { kind: 'webhook', name: 'hook', target: 'https://example.com/x', commonAlertSchema: true },
-      { kind: 'armRole', name: 'owners', target: '8e3af657-a8ff-443c-a75c-2fe8c4bcb635', commonAlertSchema: true },
+      { kind: 'email', name: 'people', fields: { emailAddress: 'a@b.c', useCommonAlertSchema: false } },
+      { kind: 'webhook', name: 'hook', fields: { serviceUri: 'https://example.com/x', useCommonAlertSchema: true } },
+      { kind: 'armRole', name: 'owners', fields: { roleId: '8e3af657-a8ff-443c-a75c-2fe8c4bcb635', useCommonAlertSchema: true } },
     ]);
   });
 

@@ -174,7 +174,7 @@ describe('an action group as Azure may give it back', () => {
     ['enabled', 'false → true', (seen) => ({ ...seen, enabled: false })],
     ['shortName', 'x → prod', (seen) => ({ ...seen, groupShortName: 'x' })],
     [
-      'receivers.email[second]',
+      'receivers.email[second].address',
       'c@contoso.com → b@contoso.com',
       (seen) => ({ ...seen, emailReceivers: [seen.emailReceivers![0]!, { ...seen.emailReceivers![1]!, emailAddress: 'c@contoso.com' }] }),
     ],
@@ -189,7 +189,7 @@ describe('an action group as Azure may give it back', () => {
       (seen) => ({ ...seen, smsReceivers: [{ name: 'Duty', countryCode: '49', phoneNumber: '1' }] }),
     ],
     [
-      'receivers.webhook[hook]',
+      'receivers.webhook[hook].serviceUri',
       'https://example.com/path?key=Secret → https://example.com/Path?key=Secret',
       (seen) => ({ ...seen, webhookReceivers: [{ ...seen.webhookReceivers![0]!, serviceUri: 'https://example.com/path?key=Secret' }] }),
     ],
@@ -198,16 +198,12 @@ describe('an action group as Azure may give it back', () => {
   });
 
   it('is drift when a receiver is gone, or one more is there', () => {
-    expect(groupSeen((seen) => ({ ...seen, emailReceivers: seen.emailReceivers!.slice(1) })).map(({ field }) => field)).toEqual([
-      'receivers.email[a@contoso.com]',
-      'receivers.email[a@contoso.com].useCommonAlertSchema',
+    expect(groupSeen((seen) => ({ ...seen, emailReceivers: seen.emailReceivers!.slice(1) }))).toEqual([
+      { field: 'receivers.email[a@contoso.com]', is: '(absent)', should: 'present' },
     ]);
     const more = { name: 'more', emailAddress: 'm@contoso.com' };
-    expect(
-      groupSeen((seen) => ({ ...seen, emailReceivers: [...seen.emailReceivers!, more] })).map(({ field, should }) => [field, should]),
-    ).toEqual([
-      ['receivers.email[more]', '(absent)'],
-      ['receivers.email[more].useCommonAlertSchema', '(absent)'],
+    expect(groupSeen((seen) => ({ ...seen, emailReceivers: [...seen.emailReceivers!, more] }))).toEqual([
+      { field: 'receivers.email[more]', is: 'present', should: '(absent)' },
     ]);
   });
 });

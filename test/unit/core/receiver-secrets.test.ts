@@ -70,12 +70,17 @@ describe('the values that stand in Secrets', () => {
 
 describe('a difference of an action group', () => {
   it.each<[string, readonly string[], boolean]>([
-    ['the address of a receiver that takes it from a Secret', ['receivers.webhook[teams]'], true],
-    ['several of them', ['receivers.webhook[teams]', 'receivers.azurefunction[function]'], true],
-    ['an address that stands in the spec', ['receivers.webhook[plain]'], false],
-    ['one of each', ['receivers.webhook[plain]', 'receivers.webhook[teams]'], false],
-    ['a receiver that is missing', ['receivers.webhook[teams]', 'receivers.webhook[teams].useCommonAlertSchema'], false],
-    ['something else', ['enabled', 'receivers.webhook[teams]'], false],
+    ['the address of a receiver that takes it from a Secret', ['receivers.webhook[teams].serviceUri'], true],
+    [
+      'several of them',
+      ['receivers.webhook[teams].serviceUri', 'receivers.logicApp[flow].callbackUrl', 'receivers.azureFunction[function].httpTriggerUrl'],
+      true,
+    ],
+    ['an address that stands in the spec', ['receivers.webhook[plain].serviceUri'], false],
+    ['one of each', ['receivers.webhook[plain].serviceUri', 'receivers.webhook[teams].serviceUri'], false],
+    ['a receiver that is missing', ['receivers.webhook[teams]'], false],
+    ['another field of it', ['receivers.azureFunction[function].functionName'], false],
+    ['something else', ['enabled', 'receivers.webhook[teams].serviceUri'], false],
     ['none', [], false],
   ])('in %s', (_, fields, isNew) => {
     const differences = fields.map((field) => ({ field, is: 'https://old.example.com', should: 'https://new.example.com' }));
@@ -84,7 +89,7 @@ describe('a difference of an action group', () => {
 
   it('has the name of its receiver in small letters', () => {
     const capitals = specWith({ receivers: { webhook: [{ name: 'Teams [a.b]', serviceUriFrom: from('hooks', 'teams') }] } });
-    expect(isNewValue(capitals, [{ field: 'receivers.webhook[teams [a.b]]', is: '1', should: '2' }])).toBe(true);
-    expect(isNewValue(minimalSpec, [{ field: 'receivers.webhook[teams]', is: '1', should: '2' }])).toBe(false);
+    expect(isNewValue(capitals, [{ field: 'receivers.webhook[teams [a.b]].serviceUri', is: '1', should: '2' }])).toBe(true);
+    expect(isNewValue(minimalSpec, [{ field: 'receivers.webhook[teams].serviceUri', is: '1', should: '2' }])).toBe(false);
   });
 });
