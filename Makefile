@@ -10,7 +10,7 @@ installed := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install tools build check test demo emulator bench soak clean
+.PHONY: help install tools build check test demo emulator bench soak simulate clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ bench: install tools ## measure; not part of the tests
 
 soak: install tools ## faults at random for half an hour; not part of the tests
 	npm run soak
+
+simulate: install ## which notices a rule announces, misses or doubles, by its window
+	npm run simulate
 
 clean: ## remove what was built in this tree; the tools in the cache stay
 	rm -rf dist coverage

@@ -11,3 +11,9 @@ export const noticeWindow = (options: {
   fromMinutes: options.settlingMinutes + options.frequencyMinutes + options.overlapMinutes,
   untilMinutes: options.settlingMinutes,
 });
+
+/** How long a row may take to appear, unless the spec says otherwise. From the figures of `npm run simulate`, see docs/adr/0018-settling-time.md. */
+export const defaultSettlingMinutes = 90;
+
+/** By how much windows overlap, unless the spec says otherwise: a tenth of the frequency, from one to five minutes. */
+export const defaultOverlapMinutes = (frequencyMinutes: number): number => Math.min(Math.max(Math.round(frequencyMinutes / 10), 1), 5);

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { noticeWindow } from '../../../src/core/window.ts';
+import { defaultOverlapMinutes, defaultSettlingMinutes, noticeWindow } from '../../../src/core/window.ts';
 
 const minutes = fc.integer({ min: 0, max: 600 });
 
@@ -27,4 +27,10 @@ it('takes every row at least once when evaluations come on time, and twice only 
       },
     ),
   );
+});
+
+it('overlaps by a tenth of the frequency, from one to five minutes, and fits into two days at every frequency', () => {
+  expect([5, 10, 15, 30, 45, 60, 1440].map(defaultOverlapMinutes)).toEqual([1, 1, 2, 3, 5, 5, 5]);
+  const widest = { frequencyMinutes: 1440, settlingMinutes: defaultSettlingMinutes, overlapMinutes: defaultOverlapMinutes(1440) };
+  expect(noticeWindow(widest).fromMinutes).toBeLessThanOrEqual(2 * 1440);
 });
