@@ -1,0 +1,318 @@
+import { functions, pattern } from './functions.ts';
+import type { Piece } from './language.ts';
+import { missing } from './refusal.ts';
+import { inCalendar, parseDatetime, parseTimespan } from './times.ts';
+import { commonType, convert, folded, hasTerm, inside, isNumeric, parseJson, toText, type Value } from './values.ts';
+
+/** A row while a query runs: values in the order of the columns. */
+export type Cells = readonly Value[];
+
+/** What an expression gives for a row, at a time in ticks. */
+export type Evaluate = (row: Cells, now: bigint) => Value;
+
+type Compile = (piece: Piece, columns: readonly string[]) => Evaluate;
+
+const nothing: Piece = { kind: '', text: '', type: '', name: '', value: undefined, columns: [], parts: {}, items: [] };
+
+/** The part of a piece that has a role. */
+export const part = (piece: Piece, role: string): Piece => piece.parts[role] ?? nothing;
+
+/** What stands between commas in a part of a piece, and maybe in parentheses. */
+export const listOf = (piece: Piece): readonly Piece[] =>
+  (piece.kind === 'ExpressionList' ? part(piece, 'Expressions') : piece).items.filter(({ kind }) => kind !== 'Token');
+
+/** How a piece is called when it is refused: by its first word, or its first sign. */
+export const firstWord = ({ text }: Piece): string => /^(?:[\w-]+|\S)/u.exec(text)?.[0] ?? '';
+
+const bare = (text: string): string => /^[a-z]+\s*\((?<inner>.*)\)$/isu.exec(text)?.groups?.['inner']?.trim() ?? text;
+
+const literals: Readonly<Record<string, (text: string, piece: Piece) => Value>> = {
+  string: (_text, piece) => String(part(piece, 'Token').value),
+  bool: (text) => convert(bare(text), 'string', 'bool'),
+  datetime: (text) => parseDatetime(bare(text).replaceAll(/^["']|["']$/gu, '')),
+  timespan: (text) => parseTimespan(bare(text)),
+};
+
+const literal = (piece: Piece): Evaluate => {
+  const { text, type } = piece;
+  const isNumber = isNumeric(type);
+  const value = isNumber ? convert(bare(text), 'string', 'real') : (literals[type]?.(text, piece) ?? null);
+  if (value === null && bare(text) !== 'null') throw missing(`the literal '${text}'`);
+  return () => value;
+};
+
+const dynamicLiteral = ({ text }: Piece): Evaluate => {
+  const inner = bare(text);
+  const value = parseJson(inner);
+  if (value === inner) throw missing(`the literal '${text}'`);
+  return () => value;
+};
+
+const nameReference: Compile = ({ name }, columns) => {
+  const at = columns.indexOf(name);
+  if (at === -1) throw missing(`the name '${name}'`);
+  return (row) => row[at] ?? null;
+};
+
+const path: Compile = (piece, columns) => {
+  const bag = compileExpression(part(piece, 'Expression'), columns);
+  const { name } = part(piece, 'Selector');
+  return (row, now) => inside(bag(row, now), name);
+};
+
+const element: Compile = (piece, columns) => {
+  const bag = compileExpression(part(piece, 'Expression'), columns);
+  const at = compileExpression(part(part(piece, 'Selector'), 'Expression'), columns);
+  return (row, now) => inside(bag(row, now), at(row, now));
+};
+
+const call: Compile = (piece, columns) => {
+  const { name } = part(piece, 'Name');
+  const parameters = listOf(part(piece, 'ArgumentList'));
+  const run = functions.get(name === 'iif' ? 'iff' : name === 'todynamic' ? 'parse_json' : name);
+  if (run === undefined) throw missing(`the function '${name}()'`);
+  const evaluates = parameters.map((each) => compileExpression(each, columns));
+  const types = parameters.map(({ type }) => type);
+  return (row, now) => run({ values: evaluates.map((evaluate) => evaluate(row, now)), types, now });
+};
+
+type Order = -1 | 0 | 1;
+
+/** Which of two values of the same type, neither null, is the greater. */
+export const orderOf = (left: Value, right: Value): Order => {
+  if (left === right) return 0;
+  return (left as number) < (right as number) ? -1 : 1;
+};
+
+const relations: Readonly<Record<string, (order: Order) => boolean>> = {
+  '==': (order) => order === 0,
+  '!=': (order) => order !== 0,
+  '<>': (order) => order !== 0,
+  '<': (order) => order < 0,
+  '<=': (order) => order <= 0,
+  '>': (order) => order > 0,
+  '>=': (order) => order >= 0,
+};
+
+/** Compares as Kusto does: whether null is equal to null, or less than anything, isn't known; but it isn't equal to what isn't null. */
+const related = (operator: string, left: Value, right: Value): Value => {
+  const holds = relations[operator];
+  if (left !== null && right !== null) return holds?.(orderOf(left, right)) ?? null;
+  if (left === right) return null;
+  return { '==': false, '!=': true, '<>': true }[operator] ?? null;
+};
+
+const comparison: Compile = (piece, columns) => {
+  const [left, right] = [part(piece, 'Left'), part(piece, 'Right')];
+  const [leftValue, rightValue] = [compileExpression(left, columns), compileExpression(right, columns)];
+  const operator = part(piece, 'Operator').text;
+  const type = commonType(left.type, right.type);
+  return (row, now) => related(operator, convert(leftValue(row, now), left.type, type), convert(rightValue(row, now), right.type, type));
+};
+
+type Test = (text: string) => boolean;
+
+const tests: Readonly<Record<string, (wanted: string) => Test>> = {
+  contains: (wanted) => (text) => text.includes(wanted),
+  startswith: (wanted) => (text) => text.startsWith(wanted),
+  endswith: (wanted) => (text) => text.endsWith(wanted),
+  has: (wanted) => (text) => hasTerm(text, wanted),
+};
+
+const caseless =
+  (make: (wanted: string) => Test) =>
+  (wanted: string): Test => {
+    const test = make(folded(wanted));
+    return (text) => test(folded(text));
+  };
+
+const negated =
+  (make: (wanted: string) => Test) =>
+  (wanted: string): Test => {
+    const test = make(wanted);
+    return (text) => !test(text);
+  };
+
+const equal =
+  (wanted: string): Test =>
+  (text: string) =>
+    text === wanted;
+
+const textOperators: ReadonlyMap<string, (wanted: string) => Test> = new Map([
+  ['=~', caseless(equal)],
+  ['!~', negated(caseless(equal))],
+  [
+    'matches regex',
+    (wanted: string): Test => {
+      const regex = pattern(wanted);
+      return (text) => regex.test(text);
+    },
+  ],
+  ...Object.entries(tests).flatMap(([name, make]) => [
+    [name, caseless(make)] as const,
+    [`!${name}`, negated(caseless(make))] as const,
+    [`${name}_cs`, make] as const,
+    [`!${name}_cs`, negated(make)] as const,
+  ]),
+]);
+
+const textComparison =
+  (make: (wanted: string) => Test): Compile =>
+  (piece, columns) => {
+    const [left, right] = [part(piece, 'Left'), part(piece, 'Right')];
+    const text = compileExpression(left, columns);
+    const wanted = compileExpression(right, columns);
+    if (right.kind === 'LiteralExpression') {
+      const test = make(toText(wanted([], 0n), right.type));
+      return (row, now) => test(toText(text(row, now), left.type));
+    }
+    return (row, now) => make(toText(wanted(row, now), right.type))(toText(text(row, now), left.type));
+  };
+
+const and = (left: Value, right: Value): Value => {
+  if (left === false || right === false) return false;
+  return left === null || right === null ? null : true;
+};
+
+const or = (left: Value, right: Value): Value => {
+  if (left === true || right === true) return true;
+  return left === null || right === null ? null : false;
+};
+
+const logical =
+  (combine: (left: Value, right: Value) => Value): Compile =>
+  (piece, columns) => {
+    const [left, right] = [part(piece, 'Left'), part(piece, 'Right')];
+    const [leftValue, rightValue] = [compileExpression(left, columns), compileExpression(right, columns)];
+    return (row, now) => combine(convert(leftValue(row, now), left.type, 'bool'), convert(rightValue(row, now), right.type, 'bool'));
+  };
+
+const reckonings: Readonly<Record<string, (left: number, right: number) => number>> = {
+  '+': (left, right) => left + right,
+  '-': (left, right) => left - right,
+  '*': (left, right) => left * right,
+  '/': (left, right) => left / right,
+  '%': (left, right) => left % right,
+};
+
+const scaled = (operator: string, length: bigint, factor: number): Value => {
+  const result = operator === '*' ? Number(length) * factor : Number(length) / factor;
+  return Number.isFinite(result) ? BigInt(Math.round(result)) : null;
+};
+
+/** Reckons with times: a bigint with a bigint, or with a number that makes it longer or shorter. */
+const timeReckoned = (operator: string, left: Value, right: Value): Value => {
+  if (typeof left === 'number' && typeof right === 'bigint') return scaled(operator, right, left);
+  if (typeof left !== 'bigint') return null;
+  if (typeof right === 'number') return scaled(operator, left, right);
+  if (typeof right !== 'bigint') return null;
+  if (operator === '+') return left + right;
+  if (operator === '-') return left - right;
+  return operator === '/' && right !== 0n ? Number(left) / Number(right) : null;
+};
+
+const arithmetic: Compile = (piece, columns) => {
+  const [left, right] = [part(piece, 'Left'), part(piece, 'Right')];
+  const [leftValue, rightValue] = [compileExpression(left, columns), compileExpression(right, columns)];
+  const operator = part(piece, 'Operator').text;
+  const isWhole = piece.type === 'long' || piece.type === 'int';
+  const reckon = reckonings[operator];
+  const operand = (value: Value, type: string): Value => (type === 'dynamic' ? convert(value, type, 'real') : value);
+  return (row, now) => {
+    const [a, b] = [operand(leftValue(row, now), left.type), operand(rightValue(row, now), right.type)];
+    if (typeof a === 'number' && typeof b === 'number') {
+      const result = reckon?.(a, b) ?? null;
+      if (!isWhole || result === null) return result;
+      return Number.isFinite(result) ? Math.trunc(result) : null;
+    }
+    const time = timeReckoned(operator, a, b);
+    return piece.type === 'datetime' && typeof time === 'bigint' ? inCalendar(time) : time;
+  };
+};
+
+const binary: Compile = (piece, columns) => {
+  const operator = part(piece, 'Operator').text;
+  const test = textOperators.get(operator);
+  if (test !== undefined) return textComparison(test)(piece, columns);
+  if (operator === 'and' || operator === 'or') return logical(operator === 'and' ? and : or)(piece, columns);
+  if (Object.hasOwn(relations, operator)) return comparison(piece, columns);
+  if (Object.hasOwn(reckonings, operator)) return arithmetic(piece, columns);
+  throw missing(`the operator '${operator}'`);
+};
+
+const unary: Compile = (piece, columns) => {
+  const value = compileExpression(part(piece, 'Expression'), columns);
+  const isMinus = part(piece, 'Operator').text === '-';
+  return (row, now) => {
+    const it = value(row, now);
+    return isMinus && (typeof it === 'number' || typeof it === 'bigint') ? -it : it;
+  };
+};
+
+const membership: Compile = (piece, columns) => {
+  const left = part(piece, 'Left');
+  const value = compileExpression(left, columns);
+  const wanted = listOf(part(piece, 'Right')).map((each) => ({ type: each.type, evaluate: compileExpression(each, columns) }));
+  const operator = part(piece, 'Operator').text;
+  const isNegated = operator.startsWith('!');
+  const fold = (it: Value): Value => (operator.endsWith('~') && typeof it === 'string' ? folded(it) : it);
+  return (row, now) => {
+    const it = value(row, now);
+    const isIn = wanted.some(({ type, evaluate }) => {
+      const each = evaluate(row, now);
+      // An array stands for what is in it.
+      return (Array.isArray(each) ? (each as Value[]) : [each]).some((one) => {
+        const common = commonType(left.type, type);
+        return related('==', fold(convert(it, left.type, common)), fold(convert(one, type, common))) === true;
+      });
+    });
+    return isIn !== isNegated;
+  };
+};
+
+const between: Compile = (piece, columns) => {
+  const left = part(piece, 'Left');
+  const [first, second] = [part(part(piece, 'Right'), 'First'), part(part(piece, 'Right'), 'Second')];
+  const [value, from, to] = [left, first, second].map((each) => compileExpression(each, columns));
+  const isNegated = part(piece, 'Operator').text.startsWith('!');
+  const isLength = second.type === 'timespan' && left.type === 'datetime';
+  return (row, now) => {
+    const [it = null, low = null, last = null] = [value?.(row, now), from?.(row, now), to?.(row, now)];
+    const high = isLength ? timeReckoned('+', low, last) : last;
+    const isBetween = and(
+      related('>=', it, convert(low, first.type, left.type)),
+      related('<=', it, convert(high, isLength ? 'datetime' : second.type, left.type)),
+    );
+    return isBetween === null ? null : isBetween !== isNegated;
+  };
+};
+
+const joined = (piece: Piece): Evaluate => {
+  const text = part(piece, 'Tokens')
+    .items.map(({ value }) => String(value))
+    .join('');
+  return () => text;
+};
+
+const expressions: Readonly<Record<string, Compile>> = {
+  LiteralExpression: literal,
+  CompoundStringLiteralExpression: joined,
+  DynamicExpression: dynamicLiteral,
+  NameReference: nameReference,
+  PathExpression: path,
+  ElementExpression: element,
+  ParenthesizedExpression: (piece, columns) => compileExpression(part(piece, 'Expression'), columns),
+  FunctionCallExpression: call,
+  BinaryExpression: binary,
+  PrefixUnaryExpression: unary,
+  InExpression: membership,
+  BetweenExpression: between,
+};
+
+/** Makes an expression into a function of the row. Throws a refusal that names what the emulator doesn't have. */
+export const compileExpression: Compile = (piece, columns) => {
+  const compile = expressions[piece.kind];
+  if (compile !== undefined) return compile(piece, columns);
+  const operator = part(piece, 'Operator').text;
+  throw missing(operator === '' ? `'${firstWord(piece)}'` : `the operator '${operator}'`);
+};
