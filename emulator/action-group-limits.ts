@@ -68,11 +68,18 @@ const sentences = (group: GroupBody, groupName: string): string | undefined => {
   return address === undefined ? undefined : `The email address '${address}' is not valid.`;
 };
 
+/** The service fails over a ticket without these: github.com/Azure/azure-rest-api-specs/issues/20488. It reads single quotes as well. */
+const describesTicket = (configuration: string): boolean =>
+  ['PayloadRevision', 'WorkItemType'].every((field) => new RegExp(`["']${field}["']\\s*:`, 'u').test(configuration));
+
 /**
  * The first thing that the action group service would refuse about a group, if any. The limits are documented; code and sentences are
  * ours, since no report shows them.
  */
 export const receiverFault = (group: GroupBody, groupName: string, flat: boolean): ArmError | undefined => {
+  if ((group.properties.itsmReceivers ?? []).some(({ ticketConfiguration }) => !describesTicket(String(ticketConfiguration)))) {
+    return new ArmError(500, { code: 'InternalServerError', message: 'Encountered internal server error.' }, { flat });
+  }
   const message = sentences(group, groupName);
   return message === undefined ? undefined : new ArmError(400, { code: 'BadRequest', message }, { flat });
 };

@@ -228,8 +228,10 @@ export interface ArmRoleReceiver {
    */
   readonly name: string;
   /**
-   * roleId is the GUID of the built-in role, such as 8e3af657-a8ff-443c-a75c-2fe8c4bcb635 for Owner. Required.
-   * Mutable.
+   * roleId is the GUID of the built-in role: 8e3af657-a8ff-443c-a75c-2fe8c4bcb635 (Owner),
+   * b24988ac-6180-42a0-ab88-20f7382dd24c (Contributor), acdd72a7-3385-48ef-bd42-f606fba81ae7 (Reader),
+   * 749f88d5-cbae-40b8-bcfc-e573ddc772fa (Monitoring Contributor) or 43d0d8ad-25c7-4714-9337-8ba259a9fe05
+   * (Monitoring Reader). Required. Mutable.
    */
   readonly roleId: string;
   /**
@@ -371,16 +373,22 @@ export interface ItsmReceiver {
    */
   readonly name: string;
   /**
-   * workspaceId names the Log Analytics workspace of the connection, as <subscription id>|<workspace id>.
-   * Required. Mutable.
+   * workspaceId names the Log Analytics workspace of the connection, as <subscription id>|<workspace id>, two
+   * GUIDs. Azure takes another form too, and opens no ticket then. Required. Mutable.
    */
   readonly workspaceId: string;
   /** connectionId is the id of the ITSM connection. Required. Mutable. */
   readonly connectionId: string;
-  /** ticketConfiguration is the JSON text that describes the ticket. Required. Mutable. */
+  /**
+   * ticketConfiguration is the JSON text that describes the ticket, with PayloadRevision and WorkItemType, such
+   * as {"PayloadRevision":0,"WorkItemType":"Incident"}. Required. Mutable.
+   */
   readonly ticketConfiguration: string;
-  /** region of the workspace, such as westeurope. Required. Mutable. */
-  readonly region: string;
+  /**
+   * region of the workspace: australiasoutheast, canadacentral, centralindia, eastus, japaneast, southeastasia,
+   * uksouth, westcentralus or westeurope. Azure knows ITSM connections nowhere else. Required. Mutable.
+   */
+  readonly region: 'australiasoutheast' | 'canadacentral' | 'centralindia' | 'eastus' | 'japaneast' | 'southeastasia' | 'uksouth' | 'westcentralus' | 'westeurope';
 }
 
 export interface AlertRuleSpec {

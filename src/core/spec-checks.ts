@@ -44,6 +44,30 @@ const receiverNamesUnique: Check = (spec) => {
       );
 };
 
+/** Undefined when the text is no JSON object. */
+const jsonObject = (text: string): object | undefined => {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+// Azure fails with 500 when one of the two is missing: github.com/Azure/azure-rest-api-specs/issues/20488.
+const ticketsDescribed: Check = ({ receivers }) => {
+  const wrong = receivers?.itsm?.find(({ ticketConfiguration }) => {
+    const ticket = jsonObject(ticketConfiguration);
+    return !ticket || !('PayloadRevision' in ticket) || !('WorkItemType' in ticket);
+  });
+  return (
+    wrong &&
+    invalid(
+      `spec.receivers.itsm[${wrong.name}].ticketConfiguration must be a JSON object with PayloadRevision and WorkItemType, such as {"PayloadRevision":0,"WorkItemType":"Incident"}.`,
+    )
+  );
+};
+
 const groupsUnique: Check = ({ actionGroupIds }) => {
   const twice = duplicate((actionGroupIds ?? []).map(comparableId));
   return twice === undefined ? undefined : invalid(`spec.actionGroupIds names ${twice} twice: remove one of them.`);
@@ -66,6 +90,7 @@ const checks: readonly Check[] = [
   groupsAreGroups,
   groupsUnique,
   receiverNamesUnique,
+  ticketsDescribed,
   tagsUnique,
   identityIsIdentity,
 ];

@@ -155,7 +155,15 @@ const table: readonly (readonly [string, MaintenanceNotificationSpec])[] = [
     specWith({
       ...onlyGroup,
       receivers: {
-        itsm: [{ name: 'x', workspaceId: `${subscriptionId}|x`, connectionId: 'x', ticketConfiguration: '{}', region: 'westeurope' }],
+        itsm: [
+          {
+            name: 'x',
+            workspaceId: `${subscriptionId}|${subscriptionId}`,
+            connectionId: 'x',
+            ticketConfiguration: '{}',
+            region: 'westeurope',
+          },
+        ],
       },
     }),
   ],

@@ -131,7 +131,6 @@ const ofReceivers: readonly Refusal[] = [
   }),
   wrongReceiver('sms', 'a number with blanks', '.phoneNumber', 'phoneNumber must be four to fifteen digits', { phoneNumber: '171 234' }),
   wrongReceiver('sms', 'an empty name', '.name', 'should be at least 1 chars long', { name: '' }),
-  wrongReceiver('voice', 'no number', '.phoneNumber', 'Required value', { phoneNumber: undefined }),
   wrongReceiver('webhook', 'no URL', '', 'set exactly one of serviceUri and serviceUriFrom', { serviceUri: undefined }),
   wrongReceiver('webhook', 'two URLs', '', 'set exactly one of serviceUri and serviceUriFrom', { serviceUriFrom: secret }),
   wrongReceiver('webhook', 'no scheme', '.serviceUri', 'serviceUri must be a URL that begins with https:// or http://', {
@@ -163,7 +162,18 @@ const ofReceivers: readonly Refusal[] = [
     serviceUri: undefined,
     serviceUriFrom: { secretKeyRef: { name: 'hooks', key: 'a/b' } },
   }),
-  wrongReceiver('armRole', 'a role by its name', '.roleId', 'roleId must be the GUID of a role, such as 8e3af657', { roleId: 'Owner' }),
+  wrongReceiver('armRole', 'a role by its name', '.roleId', 'roleId must be the GUID of a role that Azure sends mail to: 8e3af657', {
+    roleId: 'Owner',
+  }),
+  wrongReceiver(
+    'armRole',
+    'a role that Azure sends no mail to',
+    '.roleId',
+    '(Contributor), acdd72a7-3385-48ef-bd42-f606fba81ae7 (Reader)',
+    {
+      roleId: '18d7d88d-d35e-4fb5-a5c3-7773c20a72d9',
+    },
+  ),
   wrongReceiver('azureApp', 'no address', '.emailAddress', 'emailAddress must be one plain mail address', { emailAddress: 'oncall' }),
   wrongReceiver('logicApp', 'two URLs', '', 'set exactly one of callbackUrl and callbackUrlFrom', { callbackUrlFrom: secret }),
   wrongReceiver('logicApp', 'a bare name', '.resourceId', 'resourceId must be a full ARM id: /subscriptions/<id>/resourceGroups/<group>', {
@@ -180,9 +190,6 @@ const ofReceivers: readonly Refusal[] = [
   wrongReceiver('automationRunbook', 'the account as its webhook', '.webhookResourceId', 'webhookResourceId must be a full ARM id', {
     webhookResourceId: right.automationRunbook.automationAccountId,
   }),
-  wrongReceiver('automationRunbook', 'nothing of where the runbook is from', '.isGlobalRunbook', 'Required value', {
-    isGlobalRunbook: undefined,
-  }),
   wrongReceiver('eventHub', 'a host as its namespace', '.eventHubNameSpace', 'eventHubNameSpace must be the short name of a namespace', {
     eventHubNameSpace: 'contoso.servicebus.windows.net',
   }),
@@ -190,9 +197,32 @@ const ofReceivers: readonly Refusal[] = [
   wrongReceiver('eventHub', 'a subscription by its name', '.subscriptionId', 'subscriptionId must be the GUID of a subscription', {
     subscriptionId: 'production',
   }),
-  wrongReceiver('itsm', 'a region with a blank', '.region', 'region must be the short name of an Azure region, in small letters', {
+  wrongReceiver('eventHub', 'a path as its name', '.eventHubName', 'eventHubName must be the name of an event hub', {
+    eventHubName: 'contoso/maintenance',
+  }),
+  wrongReceiver('itsm', 'a region with a blank', '.region', 'supported values: "australiasoutheast", "canadacentral"', {
     region: 'West Europe',
   }),
+  wrongReceiver('itsm', 'a region without ITSM connections', '.region', 'Unsupported value: "northeurope"', { region: 'northeurope' }),
+  wrongReceiver('itsm', 'a workspace without its subscription', '.workspaceId', 'workspaceId must be <subscription id>|<workspace id>', {
+    workspaceId: right.armRole.roleId,
+  }),
+  // What Azure's specification requires of each kind.
+  ...(
+    [
+      ['sms', ['countryCode', 'phoneNumber']],
+      ['voice', ['countryCode', 'phoneNumber']],
+      ['armRole', ['roleId']],
+      ['azureApp', ['emailAddress']],
+      ['logicApp', ['resourceId']],
+      ['azureFunction', ['functionAppResourceId', 'functionName']],
+      ['automationRunbook', ['automationAccountId', 'runbookName', 'webhookResourceId', 'isGlobalRunbook']],
+      ['eventHub', ['eventHubNameSpace', 'eventHubName', 'subscriptionId']],
+      ['itsm', ['workspaceId', 'connectionId', 'ticketConfiguration', 'region']],
+    ] as const
+  ).flatMap(([kind, fields]) =>
+    fields.map((field) => wrongReceiver(kind, `no ${field}`, `.${field}`, 'Required value', { [field]: undefined })),
+  ),
 ];
 
 const ofAlertRule: readonly Refusal[] = [

@@ -12,6 +12,7 @@ import {
   type Reply,
   type Send,
 } from './fixtures.ts';
+import { oneOfEachInAzure } from '../support/receivers.ts';
 
 let emulator: Emulator;
 let send: Send;
@@ -104,7 +105,15 @@ describe('what comes back', () => {
       ],
       armRoleReceivers: [{ name: '8', roleId: '8e3af657-a8ff-443c-a75c-2fe8c4bcb635', useCommonAlertSchema: true }],
       eventHubReceivers: [{ name: '9', eventHubNameSpace: 'n', eventHubName: 'h', subscriptionId, tenantId, useCommonAlertSchema: true }],
-      itsmReceivers: [{ name: '10', workspaceId: 'w', connectionId: 'c', ticketConfiguration: '{}', region: 'westeurope' }],
+      itsmReceivers: [
+        {
+          name: '10',
+          workspaceId: 'w',
+          connectionId: 'c',
+          ticketConfiguration: "{ 'PayloadRevision':0, 'WorkItemType':'Incident' }",
+          region: 'westeurope',
+        },
+      ],
       incidentReceivers: [{ name: '11', connection: { name: 'a', id: 'b' }, incidentManagementService: 'Icm', mappings: { x: 'y' } }],
     };
     const { status, body } = await create(actionGroup({ ...receivers, emailReceivers: null }, { tags: { a: 'b' } }));
@@ -177,6 +186,36 @@ describe('what is refused', () => {
     const answer = await create(body);
     expect(answer).toMatchObject({ status: 400, body: { error: { code: 'InvalidRequestContent' } } });
     expect(answer.body.error.message).toMatch(text);
+  });
+
+  const required = {
+    emailReceivers: ['name', 'emailAddress'],
+    smsReceivers: ['name', 'countryCode', 'phoneNumber'],
+    voiceReceivers: ['name', 'countryCode', 'phoneNumber'],
+    webhookReceivers: ['name', 'serviceUri'],
+    armRoleReceivers: ['name', 'roleId'],
+    azureAppPushReceivers: ['name', 'emailAddress'],
+    logicAppReceivers: ['name', 'resourceId', 'callbackUrl'],
+    azureFunctionReceivers: ['name', 'functionAppResourceId', 'functionName', 'httpTriggerUrl'],
+    automationRunbookReceivers: ['automationAccountId', 'runbookName', 'webhookResourceId', 'isGlobalRunbook'],
+    eventHubReceivers: ['name', 'eventHubNameSpace', 'eventHubName', 'subscriptionId'],
+    itsmReceivers: ['name', 'workspaceId', 'connectionId', 'ticketConfiguration', 'region'],
+  } as const;
+  it.each(Object.entries(required).flatMap(([list, fields]) => fields.map((field) => [list, field] as const)))(
+    'one of %s without %s, which the specification requires',
+    async (list, missing) => {
+      const { [list as 'itsmReceivers']: receivers } = oneOfEachInAzure;
+      const receiver = Object.fromEntries(Object.entries(receivers[0]).filter(([field]) => field !== missing));
+      expect((await create(actionGroup({ [list]: receivers }))).status).toBe(201);
+      const { status, body } = await create(actionGroup({ [list]: [receiver] }));
+      expect(status).toBe(400);
+      expect(body.error.message).toContain(`Required property '${missing}' not found in JSON. Path 'properties.${list}[0].${missing}'.`);
+    },
+  );
+
+  it('a ticket without its fields, by failing', async () => {
+    const itsmReceivers = [{ ...oneOfEachInAzure.itsmReceivers[0], ticketConfiguration: '{}' }];
+    expect(await create(actionGroup({ itsmReceivers }))).toMatchObject({ status: 500, body: { code: 'InternalServerError' } });
   });
 
   it.each(['a%3Ab', 'a%26b', 'a.', 'a%2Fb'])('the name %s', async (name) => {

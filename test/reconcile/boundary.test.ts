@@ -7,6 +7,7 @@ import type { MaintenanceNotificationSpec, MaintenanceNotificationStatus } from 
 import type { AllowedScopes } from '../../src/core/boundary.ts';
 import { ownerDescription, ownerWords } from '../../src/core/owner.ts';
 import { minimalSpec, specWith } from '../support/notification.ts';
+import { oneOfEach } from '../support/receivers.ts';
 import {
   benchWorld,
   clusterId,
@@ -272,6 +273,22 @@ const anyScope = fc.oneof(
   { weight: 1, arbitrary: traversal },
 );
 
+/** Receivers that name things in Azure, by their ids or by a subscription. */
+const someReceivers: fc.Arbitrary<NonNullable<MaintenanceNotificationSpec['receivers']>> = fc
+  .tuple(fc.constantFrom('logicApp', 'azureFunction', 'automationRunbook', 'eventHub', 'itsm'), anyScope)
+  .map(([kind, scope]) => {
+    const [, , id = ''] = scope.split('/');
+    const account = `${scope}/providers/Microsoft.Automation/automationAccounts/x`;
+    const changed = {
+      logicApp: { resourceId: `${scope}/providers/Microsoft.Logic/workflows/x` },
+      azureFunction: { functionAppResourceId: `${scope}/providers/Microsoft.Web/sites/x` },
+      automationRunbook: { automationAccountId: account, webhookResourceId: `${account}/webhooks/x` },
+      eventHub: { subscriptionId: id },
+      itsm: { workspaceId: `${id}|${id}` },
+    } as const;
+    return Object.assign({}, minimalSpec.receivers, { [kind]: [Object.assign({}, oneOfEach[kind][0], changed[kind])] });
+  });
+
 const someSpec: fc.Arbitrary<MaintenanceNotificationSpec> = fc
   .record(
     {
@@ -305,7 +322,7 @@ const modestSpec = (namespace: string): fc.Arbitrary<MaintenanceNotificationSpec
   fc.record({
     clusterResourceId: fc.constantFrom(...(namespace === 'team-a' ? clusters.slice(0, 2) : clusters)),
     readerScopes: fc.subarray(['Cluster', 'ResourceGroup'] as const),
-    receivers: fc.constant(minimalSpec.receivers!),
+    receivers: fc.oneof({ weight: 4, arbitrary: fc.constant(minimalSpec.receivers!) }, { weight: 1, arbitrary: someReceivers }),
   });
 
 const anyId = fc.oneof(
@@ -368,7 +385,10 @@ const mayReach = (id: string, namespace: string, allowed: AllowedScopes): boolea
 const idsIn = (value: unknown): readonly string[] => {
   if (typeof value === 'string') return /^\/+subscriptions\//i.test(value) ? [value] : [];
   if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([field, each]) => (field === 'roleDefinitionId' ? [] : idsIn(each)));
+  return Object.entries(value).flatMap(([field, each]: [string, unknown]) => {
+    if (field === 'roleDefinitionId') return [];
+    return field === 'subscriptionId' || field === 'workspaceId' ? [`/subscriptions/${String(each).split('|')[0]}`] : idsIn(each);
+  });
 };
 
 /** Lists that all objects of a subscription share are nobody's own; the ids of everything else are. */

@@ -180,7 +180,7 @@ describe('a spec', () => {
       'with a workspace in another subscription',
       {
         receivers: {
-          itsm: [{ name: 'x', workspaceId: `${other.split('/')[2]}|x`, connectionId: 'x', ticketConfiguration: '{}', region: 'x' }],
+          itsm: [{ name: 'x', workspaceId: `${other.split('/')[2]}|x`, connectionId: 'x', ticketConfiguration: '{}', region: 'eastus' }],
         },
       },
       toTeamA(subscription),

@@ -22,6 +22,18 @@ describe('a spec that can be carried out', () => {
 });
 
 describe('a spec that is wrong', () => {
+  it.each(['', 'Incident', '{}', '[]', 'null', '"x"', '{"PayloadRevision":0}', '{"WorkItemType":"Incident"}', "{'PayloadRevision':0}"])(
+    'is told what a ticket looks like: %s',
+    (ticketConfiguration) => {
+      const itsm = [{ ...oneOfEach.itsm[0], ticketConfiguration }];
+      expect(checkSpec(specWith({ receivers: { ...oneOfEach, itsm } }))).toEqual({
+        reason: 'InvalidSpec',
+        message:
+          'spec.receivers.itsm[tickets].ticketConfiguration must be a JSON object with PayloadRevision and WorkItemType, such as {"PayloadRevision":0,"WorkItemType":"Incident"}.',
+      });
+    },
+  );
+
   it.each<[string, Partial<MaintenanceNotificationSpec>, string]>([
     [
       'a cluster id that is none',
