@@ -9,6 +9,8 @@ import {
   type StoredActionGroup,
   type TestNotification,
 } from './action-groups.ts';
+import type { Deliveries } from './alerts/delivery.ts';
+import { testAlert } from './alerts/test-alert.ts';
 import { ArmError } from './errors.ts';
 import type { ArmRequest, Azure, ResourceProvider } from './provider.ts';
 import { idKey, parentId } from './resource-id.ts';
@@ -59,7 +61,7 @@ const testToWire = ({ settings }: Azure, test: TestNotification): unknown => {
 };
 
 /** What can be asked of an action group: to send test notifications, what came of one, and to enable a receiver again. */
-export const actionGroupActions = (azure: Azure): ResourceProvider[] => {
+export const actionGroupActions = (azure: Azure, send: Deliveries['send']): ResourceProvider[] => {
   const part = (name: string, verbs: ResourceProvider['verbs']): ResourceProvider => ({
     type: `${actionGroupType}/${name}`,
     apiVersions: actionGroupVersions,
@@ -100,6 +102,7 @@ export const actionGroupActions = (azure: Azure): ResourceProvider[] => {
         completedAt: new Date(createdAt.getTime() + azure.settings.testNotificationSeconds * 1000),
         receivers: addressed(group, body),
       };
+      send(group, { at: createdAt, alert: testAlert(group, createdAt) }, body);
       change(request, { ...group, testNotifications: [...(group.testNotifications ?? []), test] });
       return { status: 202, headers: { location: statusAddress(request, test.id) } };
     },

@@ -2,11 +2,13 @@ import type { Emulator } from './emulator.ts';
 import { faultAnswers } from './fault-answers.ts';
 import { answerFaultRequest } from './fault-requests.ts';
 import type { FaultStore } from './faults.ts';
-import type { Answer, Incoming } from './http.ts';
-import type { Application } from './world.ts';
+import { jsonOf, type Answer, type Incoming } from './http.ts';
+import { parentId } from './resource-id.ts';
+import { mistakesOf, schemas } from './schema.ts';
+import { isClusterId, type Application } from './world.ts';
 
 /** What the admin area can show. */
-export type AdminContext = Pick<Emulator, 'journal' | 'resources' | 'mintToken' | 'clock'> & {
+export type AdminContext = Pick<Emulator, 'journal' | 'resources' | 'mintToken' | 'clock' | 'world' | 'alerts' | 'mailbox'> & {
   readonly faults: FaultStore;
   readonly applications: ReadonlyMap<string, Application>;
 };
@@ -22,7 +24,12 @@ GET    /_emulator/faults      the faults that are set, and how many calls each h
 POST   /_emulator/faults      set one: {"match": {…}, "times": 1, "skip": 0, "effect": {…}}; answers its id
 DELETE /_emulator/faults      take all away; /_emulator/faults/ID: one
 GET    /_emulator/errors      the names for {"kind": "error", "name": …}
-POST   /_emulator/clock       put the clock forward by ?milliseconds=
+POST   /_emulator/clock       put the clock forward by ?milliseconds=, and evaluate the alert rules that fall due
+POST   /_emulator/events      add an event of a cluster: {"id": "…/managedClusters/NAME/scheduledEvents/GUID", "properties": {…}}
+GET    /_emulator/mailbox     the mails that alerts and test notifications have brought
+DELETE /_emulator/mailbox     forget them
+GET    /_emulator/deliveries  what was sent to receivers of all kinds, mails included
+GET    /_emulator/evaluations what alert rules have found
 `;
 
 const filterFields = ['kind', 'method', 'type', 'operation', 'subscriptionId', 'name', 'principalId'] as const;
@@ -30,11 +37,20 @@ const filterFields = ['kind', 'method', 'type', 'operation', 'subscriptionId', '
 const filterIn = (query: URLSearchParams, fields: readonly string[]): Record<string, string> =>
   Object.fromEntries([...query].filter(([field]) => fields.includes(field)));
 
-const moveClock = (query: URLSearchParams, { clock }: AdminContext): Answer => {
+const moveClock = async (query: URLSearchParams, { clock, alerts }: AdminContext): Promise<Answer> => {
   const milliseconds = Number(query.get('milliseconds') ?? Number.NaN);
   if (!Number.isFinite(milliseconds)) return { status: 400, text: '?milliseconds= must be a number.\n' };
   clock.advance(milliseconds);
+  await alerts.settled();
   return { status: 200, body: { now: clock.now().toISOString() } };
+};
+
+const addEvent = (body: string, { world }: AdminContext): Answer => {
+  const row = jsonOf(body);
+  if (!schemas.eventRow(row)) return { status: 400, text: `This is not an event:\n${mistakesOf(schemas.eventRow).join('\n')}\n` };
+  if (!isClusterId(parentId(row.id))) return { status: 400, text: `${row.id} does not lie below an AKS cluster.\n` };
+  world.addEventRow(row);
+  return { status: 201 };
 };
 
 const giveToken = async (query: URLSearchParams, { applications, mintToken }: AdminContext): Promise<Answer> => {
@@ -63,6 +79,17 @@ export const answerAdmin = async ({ method, path, query, body }: Incoming, conte
       return { status: 200, body: Object.keys(faultAnswers) };
     case 'POST /_emulator/clock':
       return moveClock(query, context);
+    case 'POST /_emulator/events':
+      return addEvent(body, context);
+    case 'GET /_emulator/mailbox':
+      return { status: 200, body: context.mailbox.messages() };
+    case 'DELETE /_emulator/mailbox':
+      context.mailbox.clear();
+      return { status: 204 };
+    case 'GET /_emulator/deliveries':
+      return { status: 200, body: context.mailbox.deliveries() };
+    case 'GET /_emulator/evaluations':
+      return { status: 200, body: context.alerts.evaluations() };
     case 'GET /_emulator/resources':
       return { status: 200, body: context.resources() };
     case 'GET /_emulator/token':

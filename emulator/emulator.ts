@@ -12,7 +12,7 @@ import { faultContext, type FaultableCall } from './fault-answers.ts';
 import { afterWork, createFaults, faultName, insteadOfWork, slowness, type FaultEffect, type Faults } from './faults.ts';
 import { aboutAddress, callerOf, createGateway, nameIn } from './gateway.ts';
 import { headersOf } from './headers.ts';
-import type { Answer, Incoming, Outcome } from './http.ts';
+import { jsonOf, type Answer, type Incoming, type Outcome } from './http.ts';
 import { userAssignedIdentities } from './identities.ts';
 import { createJournal, type Call, type Journal } from './journal.ts';
 import type { Azure, Providers, WireResource } from './provider.ts';
@@ -116,15 +116,6 @@ const sentOf = (answer: Answer): Pick<Call, 'status' | 'errorCode' | 'retryAfter
 
 const bodyOf = (outcome: Outcome): unknown => (typeof outcome === 'string' ? undefined : outcome.body);
 
-/** The parsed body of a request that nobody looked at. */
-const jsonOf = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-};
-
 /** What can be told of a request before anything is looked at. */
 const faultableCall = (incoming: Incoming, providers: Providers): FaultableCall => {
   const { method, path } = incoming;
@@ -201,6 +192,8 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
   };
   const deliveries = createDeliveries(azure);
   const alerts = createAlerts(azure, deliveries);
+  const mailbox: Emulator['mailbox'] = { messages: deliveries.mails, deliveries: deliveries.deliveries, clear: deliveries.clear };
+  const worldHandle = createWorldHandle(state, clock);
   const evaluating = setInterval(alerts.evaluateDue, evaluationTurnMilliseconds).unref();
   const audiences = (): string[] => [...managementAudiences, url];
   const entra = (): EntraContext => ({
@@ -218,7 +211,7 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     ofResources: [
       alertRules(azure),
       actionGroups(azure),
-      ...actionGroupActions(azure),
+      ...actionGroupActions(azure, deliveries.send),
       roleAssignments(azure),
       maintenanceConfigurations(azure),
       clusters(azure),
@@ -300,6 +293,9 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
       mintToken,
       faults,
       clock: movableClock,
+      world: worldHandle,
+      alerts,
+      mailbox,
       applications: state.applications,
     });
     if (admin !== undefined) return admin;
@@ -313,7 +309,7 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
     url,
     ca: certificate.ca,
     journal,
-    world: createWorldHandle(state, clock),
+    world: worldHandle,
     faults: { add: faults.add, clear: faults.clear },
     clock: movableClock,
     settings: {
@@ -323,7 +319,7 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
       },
     },
     alerts,
-    mailbox: { messages: deliveries.mails, deliveries: deliveries.deliveries, clear: deliveries.clear },
+    mailbox,
     resources,
     mintToken,
     stop: async () => {

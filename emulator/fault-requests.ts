@@ -1,18 +1,10 @@
 import { faultAnswers } from './fault-answers.ts';
 import type { Fault, FaultStore } from './faults.ts';
-import type { Answer } from './http.ts';
+import { jsonOf, type Answer } from './http.ts';
 import { mistakesOf, schemas } from './schema.ts';
 
 /** A fault as JSON: the path's expression is its source. */
 export type FaultBody = Omit<Fault, 'match'> & { readonly match?: Omit<NonNullable<Fault['match']>, 'path'> & { readonly path?: string } };
-
-const parsed = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-};
 
 const fromBody = ({ match: { path, ...match } = {}, ...fault }: FaultBody): Fault => ({
   ...fault,
@@ -25,7 +17,7 @@ const toBody = ({ match: { path, ...match } = {}, ...fault }: Fault): FaultBody 
 });
 
 const add = (text: string, faults: FaultStore): Answer => {
-  const body = parsed(text);
+  const body = jsonOf(text);
   if (!schemas.fault(body)) return { status: 400, text: `This is not a fault:\n${mistakesOf(schemas.fault).join('\n')}\n` };
   if (body.effect.kind === 'error' && !Object.hasOwn(faultAnswers, body.effect.name)) {
     return { status: 400, text: `There is no error ${body.effect.name}. GET /_emulator/errors lists them.\n` };

@@ -37,6 +37,15 @@ export const toJson = (body: unknown): string =>
     key === 'threshold' && Number.isInteger(value) ? JSON.rawJSON(`${String(value)}.0`) : value,
   );
 
+/** The parsed body of a request, or nothing when it isn't JSON. */
+export const jsonOf = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
 /** Takes a request target such as `//subscriptions/x?api-version=1` apart. Not with `new URL`, which would read `//subscriptions` as a host. */
 export const splitTarget = (target: string): { path: string; query: URLSearchParams } => {
   const question = target.indexOf('?');

@@ -60,6 +60,7 @@ const run = async (): Promise<void> => {
   const emulator = await startEmulator({
     world,
     port: portOf(values.port),
+    evaluateAlerts: 'on',
     ...(issuerCaFile === undefined ? {} : { issuerCa: await readFile(issuerCaFile, 'utf8') }),
   });
   const caFile = values['ca-file'];

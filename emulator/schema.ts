@@ -10,6 +10,7 @@ import type { RoleAssignmentBody } from './role-assignments.ts';
 import actionGroup from './schemas/action-group.json' with { type: 'json' };
 import actionGroupPatch from './schemas/action-group-patch.json' with { type: 'json' };
 import enableReceiver from './schemas/enable-receiver.json' with { type: 'json' };
+import eventRow from './schemas/event-row.json' with { type: 'json' };
 import fault from './schemas/fault.json' with { type: 'json' };
 import maintenanceConfiguration from './schemas/maintenance-configuration.json' with { type: 'json' };
 import resourceGraphQuery from './schemas/resource-graph-query.json' with { type: 'json' };
@@ -18,7 +19,7 @@ import scheduledQueryRule from './schemas/scheduled-query-rule.json' with { type
 import scheduledQueryRulePatch from './schemas/scheduled-query-rule-patch.json' with { type: 'json' };
 import testNotification from './schemas/test-notification.json' with { type: 'json' };
 import world from './schemas/world.json' with { type: 'json' };
-import type { World } from './world.ts';
+import type { EventRow, World } from './world.ts';
 
 const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true, discriminator: true, verbose: true });
 addFormats.default(ajv);
@@ -34,7 +35,7 @@ ajv.addKeyword({
     return true;
   },
 });
-ajv.addSchema([maintenanceConfiguration, scheduledQueryRule]);
+ajv.addSchema([eventRow, maintenanceConfiguration, scheduledQueryRule]);
 
 /** What bodies are checked against; each is a file in `schemas/`. */
 export const schemas = {
@@ -43,6 +44,7 @@ export const schemas = {
   alertRule: ajv.compile<RuleBody>(scheduledQueryRule),
   alertRulePatch: ajv.compile<Partial<RuleBody>>(scheduledQueryRulePatch),
   enableReceiver: ajv.compile<{ readonly receiverName: string }>(enableReceiver),
+  eventRow: ajv.compile<EventRow>(eventRow),
   fault: ajv.compile<FaultBody>(fault),
   resourceGraphQuery: ajv.compile<QueryBody>(resourceGraphQuery),
   roleAssignment: ajv.compile<RoleAssignmentBody>(roleAssignment),

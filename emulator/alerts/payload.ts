@@ -56,7 +56,11 @@ const withoutFraction = (at: Date): string => at.toISOString().replace(/\.\d+Z$/
 export const typeOf = (id: string): string => idKey(id).split('/').slice(6, 8).join('/');
 
 /** A notice in the common alert schema, shaped like Microsoft's samples, but without their links to the rows in the portal. */
-export const commonAlert = (rule: StoredAlertRule, condition: Condition, notice: Notice): CommonAlert => {
+export const commonAlert = (
+  rule: Pick<StoredAlertRule, 'subscriptionId' | 'name' | 'body'>,
+  condition: Condition,
+  notice: Notice,
+): CommonAlert => {
   const { properties } = rule.body;
   const { alertId, monitorCondition, series, firedAt, at } = notice;
   const [scope = ''] = properties.scopes ?? [];
