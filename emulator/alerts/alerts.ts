@@ -1,8 +1,8 @@
 import type { StoredAlertRule } from '../alert-rules.ts';
+import { compileQuery } from '../kql/compile.ts';
 import type { Azure } from '../provider.ts';
 import { readableRows } from '../resource-graph.ts';
 import { idKey } from '../resource-id.ts';
-import { compileQuery } from './compile.ts';
 import type { Deliveries } from './delivery.ts';
 import { conditionFault, decide, type Memory } from './evaluation.ts';
 import { commonAlert } from './payload.ts';
@@ -39,9 +39,6 @@ interface AlertsControl extends Alerts {
 
 type Compiled = ReturnType<typeof compileQuery>;
 
-/** So many rows a query of Resource Graph gives to an alert. */
-const mostRows = 1000;
-
 const keptEvaluations = 10_000;
 
 /** The principals that a rule looks as, as long as they are in the directory. */
@@ -61,7 +58,7 @@ export const createAlerts = (azure: Azure, deliveries: Deliveries): AlertsContro
   let evaluatedUntil = azure.clock();
 
   const compiledOf = (rule: StoredAlertRule, query: string): Compiled => {
-    const known = compiled.get(rule) ?? compileQuery(query);
+    const known = compiled.get(rule) ?? compileQuery(query, 'alert');
     compiled.set(rule, known);
     return known;
   };
@@ -76,7 +73,7 @@ export const createAlerts = (azure: Azure, deliveries: Deliveries): AlertsContro
     if ('fault' in query) return query;
     const then: Azure = { ...azure, clock: () => now };
     const readable = readableRows(then, principalsOf(azure, rule), new Set(azure.state.subscriptions.keys()));
-    const rows = query.run(readable, now).slice(0, mostRows);
+    const rows = query.run(readable, now);
     const series = seriesOf(condition, query.columns, rows);
     return 'fault' in series ? series : { rows: rows.length, series };
   };

@@ -1,3 +1,4 @@
+import { Agent, request } from 'undici';
 import { receiverLists } from '../action-group-limits.ts';
 import { deliveryFault, type Receiver, type StoredActionGroup } from '../action-groups.ts';
 import type { Azure } from '../provider.ts';
@@ -78,12 +79,6 @@ const isOnThisMachine = (url: string): boolean =>
 const addressed = (lists: Readonly<Record<string, unknown>>): { list: string; receiver: Receiver }[] =>
   receiverLists.flatMap((list) => ((lists[list] ?? []) as readonly Receiver[]).map((receiver) => ({ list, receiver })));
 
-/** What went wrong with a call; `fetch` hides it behind "fetch failed". */
-const reasonOf = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
-};
-
 /** Whoever holds a role at the subscription itself, by object id: the directory has no mail addresses. */
 const holders = ({ state }: Azure, subscriptionId: string, roleId: string): string[] =>
   [...state.roleAssignments.all()]
@@ -109,20 +104,22 @@ export const createDeliveries = (azure: Azure): Deliveries => {
   let deliveries: Delivery[] = [];
   let posts = Promise.resolve();
   const stopping = new AbortController();
+  // A connection that is kept may have been closed by the other side meanwhile, and the post be lost with it.
+  const dispatcher = new Agent({ pipelining: 0 });
 
   const post = async (delivery: Delivery): Promise<void> => {
     try {
-      const answer = await fetch(delivery.target, {
+      const { statusCode: status, body } = await request(delivery.target, {
         method: 'POST',
         headers: { 'content-type': 'application/json; charset=utf-8' },
         body: JSON.stringify(delivery.alert),
-        redirect: 'manual',
+        dispatcher,
         signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(patienceMilliseconds)]),
       });
-      await answer.body?.cancel();
-      deliveries.push({ ...delivery, status: answer.status, ...(answer.ok ? {} : { fault: `It was answered ${answer.status}.` }) });
+      await body.dump();
+      deliveries.push({ ...delivery, status, ...(status < 300 ? {} : { fault: `It was answered ${status}.` }) });
     } catch (error) {
-      deliveries.push({ ...delivery, fault: reasonOf(error) });
+      deliveries.push({ ...delivery, fault: error instanceof Error ? error.message : String(error) });
     }
   };
 
@@ -185,6 +182,7 @@ export const createDeliveries = (azure: Azure): Deliveries => {
     stop: async () => {
       stopping.abort();
       await posts;
+      await dispatcher.close();
     },
   };
 };

@@ -1,10 +1,5 @@
 import type { Condition, Dimension } from '../alert-rules.ts';
-
-/** A column of a query's result. */
-export interface Column {
-  readonly name: string;
-  readonly type: string;
-}
+import type { CompiledQuery, Row } from '../kql/compile.ts';
 
 /** A combination of dimension values, and how many rows have it. Without dimensions there is one series: all rows. */
 export interface Series {
@@ -15,7 +10,7 @@ export interface Series {
 /** Types of columns that an alert can be split by. */
 const splittable = new Set(['string', 'int', 'long', 'real', 'decimal']);
 
-const faultOf = (columns: readonly Column[], { name }: Dimension): string | undefined => {
+const faultOf = (columns: CompiledQuery['columns'], { name }: Dimension): string | undefined => {
   const column = columns.find((each) => each.name === name);
   if (column === undefined) return `The dimension '${name}' is not a column of the query's result.`;
   return splittable.has(column.type) ? undefined : `The dimension '${name}' is of type ${column.type}; only texts and numbers can be used.`;
@@ -35,8 +30,8 @@ export const seriesKey = ({ dimensions }: Pick<Series, 'dimensions'>): string =>
 /** Splits the rows of a query by the dimensions of a condition, in the order in which the combinations first occur; or says why it can't. */
 export const seriesOf = (
   { dimensions = [] }: Condition,
-  columns: readonly Column[],
-  rows: readonly Readonly<Record<string, unknown>>[],
+  columns: CompiledQuery['columns'],
+  rows: readonly Row[],
 ): readonly Series[] | { readonly fault: string } => {
   const fault = dimensions.map((dimension) => faultOf(columns, dimension)).find((each) => each !== undefined);
   if (fault !== undefined) return { fault };

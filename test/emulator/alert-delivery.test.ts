@@ -38,7 +38,7 @@ const startListener = async (): Promise<{ url: string; posts: Post[] } & AsyncDi
   };
 };
 
-const webhook = (serviceUri: string) => ({ name: 'hook', serviceUri, useCommonAlertSchema: true });
+const webhook = (serviceUri: string, name = 'hook') => ({ name, serviceUri, useCommonAlertSchema: true });
 
 describe('a mail', () => {
   it('can be read by a person', async () => {
@@ -107,7 +107,7 @@ describe('a mail', () => {
     expect(subscription).toContain('/subscriptions/');
   });
 
-  it.each([
+  it.each<[string, (stage: Stage) => Promise<void> | void, readonly string[]]>([
     ['the group is disabled', (stage: Stage) => stage.notify({ enabled: false }), []],
     [
       'the receiver is disabled',
@@ -221,10 +221,10 @@ describe('a post', () => {
   it('that is refused, or reaches nobody, is written down with the reason', async () => {
     await using listener = await startListener();
     await using stage = await startAlerts();
-    const webhookReceivers = ['503', ''].map((path) => ({ ...webhook(`${listener.url}/${path}`), name: `hook${path}` }));
+    const webhookReceivers = ['503', ''].map((path) => webhook(`${listener.url}/${path}`, `hook${path}`));
     await stage.notify({
       emailReceivers: [],
-      webhookReceivers: [...webhookReceivers, { ...webhook('https://contoso.com/x'), name: 'far' }],
+      webhookReceivers: [...webhookReceivers, webhook('https://contoso.com/x', 'far')],
     });
     await stage.watch();
     stage.happen('1');
