@@ -44,7 +44,7 @@ export const kinds: readonly Candidate[] = [
 ];
 
 /** What is tried in other worlds too. */
-export const compared: readonly Candidate[] = [...published, { name: 'settling 30, overlap 3', rule: halfHourly(30, 3) }, ours, twice];
+export const compared: readonly Candidate[] = [...published, { name: 'settling 90, overlap 3', rule: halfHourly(90, 3) }, ours, twice];
 
 export const settlings = [0, 10, 15, 20, 30, 45, 60, 75, 90, 120] as const;
 export const overlaps = [0, 1, 2, 3, 5, 10] as const;

@@ -408,7 +408,8 @@ export interface AlertRuleSpec {
   /**
    * overlap is how far each look of the rule reaches back into the one before, so that a late look misses
    * nothing: from 0m to 12h, in whole minutes or hours. What lies in it is announced twice; with the length of
-   * evaluationFrequency everything is, and one look may fail altogether. Absent means 5m. Mutable.
+   * evaluationFrequency everything is, and one look may fail altogether. Absent means a tenth of
+   * evaluationFrequency, at least 1m and at most 5m. Mutable.
    */
   readonly overlap?: string;
   /**

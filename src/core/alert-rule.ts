@@ -5,7 +5,7 @@ import { ownerWords, type Owner } from './owner.ts';
 import { derivedIds } from './place.ts';
 import { dimensionNames, eventStatuses, maintenanceQuery, upgradeTypes } from './query.ts';
 import type { Place, ResourceId } from './resource-id.ts';
-import { noticeWindow } from './window.ts';
+import { defaultOverlapMinutes, defaultSettlingMinutes, noticeWindow } from './window.ts';
 
 /** A log alert rule in our own words: only what we own and compare. Ids have the full ARM form with their leading slash. */
 export interface AlertRule {
@@ -41,10 +41,10 @@ export interface AlertRule {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** What a spec leaves out of the window; the figures behind it are in ADR 18. */
-export const windowDefaults = { evaluationFrequency: '30m', settlingTime: '30m', overlap: '5m' } as const;
-
-const minutesOf = (duration: string | undefined, absent: string): number => (parseDuration(duration ?? absent) ?? 0) / 60_000;
+const minutesOf = (duration: string | undefined): number | undefined => {
+  const milliseconds = parseDuration(duration ?? '');
+  return milliseconds === undefined ? undefined : milliseconds / 60_000;
+};
 
 /** The alert rule that a spec asks for. `actionGroupIds` are all groups to call, our own first. */
 export const desiredAlertRule = (options: {
@@ -57,11 +57,11 @@ export const desiredAlertRule = (options: {
 }): AlertRule => {
   const { spec, owner, cluster } = options;
   const wanted = spec.alertRule ?? {};
-  const frequencyMinutes = minutesOf(wanted.evaluationFrequency, windowDefaults.evaluationFrequency);
+  const frequencyMinutes = minutesOf(wanted.evaluationFrequency) ?? 30;
   const { fromMinutes, untilMinutes } = noticeWindow({
     frequencyMinutes,
-    settlingMinutes: minutesOf(wanted.settlingTime, windowDefaults.settlingTime),
-    overlapMinutes: minutesOf(wanted.overlap, windowDefaults.overlap),
+    settlingMinutes: minutesOf(wanted.settlingTime) ?? defaultSettlingMinutes,
+    overlapMinutes: minutesOf(wanted.overlap) ?? defaultOverlapMinutes(frequencyMinutes),
   });
   return {
     id: derivedIds(owner, cluster.name, options.place).alertRuleId,

@@ -13,7 +13,7 @@ export const noticeWindow = (options: {
 });
 
 /** How long a row may take to appear, unless the spec says otherwise. From the figures of `npm run simulate`, see docs/adr/0018-settling-time.md. */
-export const defaultSettlingMinutes = 90;
+export const defaultSettlingMinutes = 30;
 
 /** By how much windows overlap, unless the spec says otherwise: a tenth of the frequency, from one to five minutes. */
 export const defaultOverlapMinutes = (frequencyMinutes: number): number => Math.min(Math.max(Math.round(frequencyMinutes / 10), 1), 5);

@@ -101,7 +101,7 @@ describe('the desired alert rule', () => {
       identityIds: [],
       tags: { 'aks-notifier-owner': 'test/platform/prod' },
     });
-    expect(query).toContain('eventTime >= ago(65m) and eventTime <= ago(30m)');
+    expect(query).toContain('eventTime >= ago(63m) and eventTime <= ago(30m)');
   });
 
   it('takes every setting of the spec', () => {
@@ -127,19 +127,20 @@ describe('the desired alert rule', () => {
   });
 
   it.each([
-    ['5m', 5],
-    ['45m', 45],
-    ['1h', 60],
-    ['24h', 1440],
-  ] as const)('derives frequency, window and look-back from evaluationFrequency %s', (evaluationFrequency, minutes) => {
+    ['5m', 5, 1],
+    ['30m', 30, 3],
+    ['45m', 45, 5],
+    ['1h', 60, 5],
+    ['24h', 1440, 5],
+  ] as const)('derives frequency, window and look-back from evaluationFrequency %s', (evaluationFrequency, minutes, overlap) => {
     const { frequencyMinutes, windowMinutes, query } = rule({ alertRule: { evaluationFrequency } });
     expect([frequencyMinutes, windowMinutes]).toEqual([minutes, minutes]);
-    expect(query).toContain(`eventTime >= ago(${30 + minutes + 5}m) and eventTime <= ago(30m)`);
+    expect(query).toContain(`eventTime >= ago(${30 + minutes + overlap}m) and eventTime <= ago(30m)`);
   });
 
   it.each([
     [{ settlingTime: '0m', overlap: '0m' }, 'eventTime >= ago(30m) and eventTime <= ago(0m)'],
-    [{ settlingTime: '1h30m' }, 'eventTime >= ago(125m) and eventTime <= ago(90m)'],
+    [{ settlingTime: '1h30m' }, 'eventTime >= ago(123m) and eventTime <= ago(90m)'],
     [{ overlap: '30m' }, 'eventTime >= ago(90m) and eventTime <= ago(30m)'],
     // Azure lets no query of an alert reach back further than two days.
     [{ evaluationFrequency: '24h', settlingTime: '12h', overlap: '12h' }, 'eventTime >= ago(2880m) and eventTime <= ago(720m)'],

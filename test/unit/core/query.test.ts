@@ -8,7 +8,7 @@ const cluster = {
   type: 'Microsoft.ContainerService/managedClusters',
   name: 'prod',
 };
-const everything = { cluster, upgradeTypes, statuses: eventStatuses, endOfSupport: false, lookBackMinutes: 65, settlingMinutes: 30 };
+const everything = { cluster, upgradeTypes, statuses: eventStatuses, endOfSupport: false, lookBackMinutes: 63, settlingMinutes: 30 };
 const lines = (query: string): readonly string[] => query.split('\n');
 const needle = '| where id contains ';
 
@@ -38,7 +38,7 @@ describe('the query of the alert rule', () => {
       | extend updated = iff(updated > datetime(2000-01-01), updated, datetime(null)), started = iff(started > datetime(2000-01-01), started, datetime(null)), scheduled = iff(scheduled > datetime(2000-01-01), scheduled, datetime(null))
       | where not(isEndOfSupport)
       | extend eventTime = case(isnotnull(updated), updated, status =~ "Scheduled", coalesce(scheduled, started), started > scheduled, started, coalesce(scheduled, started))
-      | where eventTime >= ago(65m) and eventTime <= ago(30m)
+      | where eventTime >= ago(63m) and eventTime <= ago(30m)
       | extend planned = coalesce(started, scheduled)
       | extend plannedStart = iff(isnull(planned), "not given", strcat(substring(tostring(planned), 0, 16), "Z"))
       | extend description = iff(description =~ "ScheduledEvents", "", description)

