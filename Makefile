@@ -36,7 +36,7 @@ check: install ## types, lint, format, unused code, generated files
 test: ## everything that CI runs; the last line counts
 	@bash tools/test.sh
 
-demo: install tools ## the whole thing on this machine, from installation to Ready
+demo: install tools ## the whole thing on this machine, from installation to the mail
 	npm run demo
 
 emulator: install ## run the Azure emulator alone

@@ -1,15 +1,19 @@
 /**
  * The whole of it, once, on this machine: a real Kubernetes API server, an emulated Azure, the chart installed by helm, the bundle
- * running as the chart's Deployment says, one object applied, and all of it gone again. `KEEP=1` leaves it running.
+ * running as the chart's Deployment says, one object applied, maintenance announced and mailed, and all of it gone again. `KEEP=1` leaves
+ * it running.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startStage, operatorNamespace, type Stage } from '../test/support/stage.ts';
 import { provideTools } from '../tools/provide.ts';
+import { announce, checkMails, eventOf, passHours } from './maintenance.ts';
 import { story, tell } from './tell.ts';
 
 const example = new URL('../examples/minimal.yaml', import.meta.url);
 const namespace = 'platform';
+/** Tokens of the API server's clock must do for Azure's, which runs ahead after some hours have passed there. */
+const day = 24 * 3600;
 const keep = process.env['KEEP'] === '1';
 
 /** Shows a command as a person would type it, and what it printed. */
@@ -46,6 +50,16 @@ const play = async (stage: Stage): Promise<void> => {
   tell.step('What stands in Azure now');
   tell.output(story.azure(emulator.resources()));
 
+  tell.step('AKS announces maintenance, also for a cluster whose name begins alike and whose events the rule may read');
+  tell.output(story.table(['cluster', 'status', 'details'], announce(emulator)));
+
+  tell.step('Some hours pass in Azure; its clock is put forward, and the rule looks whenever it is due');
+  await passHours(emulator, tell.output);
+
+  tell.step('What lies in the mailbox: one mail for each announcement, none for the neighbour');
+  tell.output(emulator.mailbox.messages().map(story.mail).join('\n\n'));
+  checkMails(emulator);
+
   if (keep) return;
   tell.step('Delete the object: everything it made goes with it');
   await show(stage, 'delete', 'mn', 'prod', '-n', namespace, '--timeout=60s');
@@ -60,6 +74,7 @@ const stay = async ({ controlPlane, emulator }: Stage): Promise<void> => {
   const ca = join(controlPlane.directory, 'emulator-ca.crt');
   await writeFile(ca, emulator.ca);
   const { kubectl } = await provideTools();
+  const event = eventOf({ cluster: 'prod', status: 'Completed', details: 'NodeOSUpgrade' }, 9, emulator.clock.now());
   tell.step('It all keeps running until Ctrl-C');
   tell.output(
     [
@@ -67,6 +82,11 @@ const stay = async ({ controlPlane, emulator }: Stage): Promise<void> => {
       `${kubectl} get mn -A`,
       `curl --cacert ${ca} ${emulator.url}/_emulator/resources`,
       `curl --cacert ${ca} ${emulator.url}/_emulator/journal`,
+      '',
+      '# One more announcement, four hours, and the mails:',
+      `curl --cacert ${ca} ${emulator.url}/_emulator/events -d '${JSON.stringify(event)}'`,
+      `curl --cacert ${ca} -X POST '${emulator.url}/_emulator/clock?milliseconds=14400000'`,
+      `curl --cacert ${ca} ${emulator.url}/_emulator/mailbox`,
     ].join('\n'),
   );
   await new Promise<void>((resolve) => {
@@ -80,7 +100,7 @@ const main = async (): Promise<void> => {
   tell.step('Provide kube-apiserver, etcd, kubectl and helm (built from Go modules the first time, some minutes)');
   await provideTools();
   tell.step('Start a Kubernetes API server and an Azure emulator');
-  const stage = await startStage();
+  const stage = await startStage({ emulator: { evaluateAlerts: 'on', accessTokenSeconds: day, assertionLeewaySeconds: day } });
   try {
     tell.note(`Kubernetes ${stage.controlPlane.server}, Azure ${stage.emulator.url}`);
     await play(stage);

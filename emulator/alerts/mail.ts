@@ -50,7 +50,7 @@ export const mailText = ({ data }: CommonAlert, at: Date, groupName: string, isT
     }),
     ...((condition?.dimensions ?? []).length > 0 ? ['', 'Dimensions'] : []),
     ...lines(Object.fromEntries((condition?.dimensions ?? []).map(({ name, value }) => [`  ${name}`, value]))),
-    ...(customProperties === null ? [] : ['', 'Custom properties']),
+    ...(Object.keys(customProperties ?? {}).length > 0 ? ['', 'Custom properties'] : []),
     ...lines(Object.fromEntries(Object.entries(customProperties ?? {}).map(([name, value]) => [`  ${name}`, value]))),
     '',
     `You're receiving this notification as a member of the ${groupName} action group.`,
