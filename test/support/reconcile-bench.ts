@@ -330,7 +330,11 @@ type SessionClock = NonNullable<SessionOptions['clock']>;
 
 /** The real clients, signed in to the emulator as an application. */
 export const azureOf = (emulator: Emulator, clientId = operatorClientId, clock: SessionClock = everLater()): Azure => {
-  const getToken = async () => ({ token: await emulator.mintToken(clientId), expiresOnTimestamp: Date.now() + 3_600_000 });
+  // Good for longer than the session thinks: a test may put the emulator's clock forward by days.
+  const getToken = async () => ({
+    token: await emulator.mintToken(clientId, { expiresInSeconds: 7 * 24 * 3600 }),
+    expiresOnTimestamp: Date.now() + 3_600_000,
+  });
   return azureWith(emulator, { getToken }, clock);
 };
 
