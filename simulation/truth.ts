@@ -67,8 +67,7 @@ export const ourQuery = (wanted: Wanted): string =>
 const verdict = ({ announced }: TruthRow, heard: readonly Announcement[]): string => {
   if (announced === undefined) return heard.length === 0 ? 'right' : 'FALSE ALARM';
   if (heard.length === 0) return 'LOST';
-  const since = announced.sinceMinutes;
-  return heard.every(({ age }) => age >= since && age <= since + 180) ? 'right' : 'AT ANOTHER TIME';
+  return heard.every(({ age }) => Math.abs(age - announced.sinceMinutes) <= 180) ? 'right' : 'AT ANOTHER TIME';
 };
 
 const main = (): void => {
