@@ -1,8 +1,8 @@
-import { badRequest, resourceGraphError } from './errors.ts';
+import { badRequest, resourceGraphError, type ArmError } from './errors.ts';
 import type { Answer } from './http.ts';
+import { compileQuery, type CompiledQuery, type Row } from './kql/compile.ts';
 import { grantsOf, may, type Azure, type TenantProvider, type TenantRequest } from './provider.ts';
 import { lastSegment, parentId, scopeContains, whereIs } from './resource-id.ts';
-import { runQuery, type QueryResult, type Row } from './resource-graph-query.ts';
 import { checkedBody, schemas } from './schema.ts';
 import type { EventRow } from './world.ts';
 
@@ -20,7 +20,6 @@ export interface QueryBody {
   };
 }
 
-const table = 'containerserviceeventresources';
 const mostRows = 1000;
 
 const eventRowToRow = ({ state }: Azure, { id, name, type, location, properties }: EventRow): Row => ({
@@ -82,8 +81,31 @@ const placeOf = ({ $top, $skip, $skipToken }: NonNullable<QueryBody['options']>)
   return { skip: $skip ?? skip, top: $top ?? top };
 };
 
-const dataOf = ({ columns }: QueryResult, rows: readonly Row[], format: 'objectArray' | 'table'): unknown =>
-  format === 'table' ? { columns, rows: rows.map((row) => columns.map(({ name }) => row[name])) } : rows;
+/** The types of columns, as Resource Graph has them. */
+const wireTypes: Readonly<Record<string, string>> = {
+  dynamic: 'object',
+  bool: 'boolean',
+  int: 'integer',
+  long: 'integer',
+  real: 'number',
+  decimal: 'number',
+  timespan: 'string',
+};
+
+const tableOf = ({ columns }: CompiledQuery, rows: readonly Row[]): object => ({
+  columns: columns.map(({ name, type }) => ({ name, type: wireTypes[type] ?? type })),
+  rows: rows.map((row) => columns.map(({ name }) => row[name])),
+});
+
+const queryFault = (fault: string, at: Date): ArmError => {
+  const message =
+    'Query is invalid. Please refer to the documentation for the Azure Resource Graph service and fix the error before retrying.';
+  const details = [
+    { code: 'InvalidQuery', message },
+    { code: 'ParserFailure', message: fault },
+  ];
+  return resourceGraphError(400, 'BadRequest', details, at);
+};
 
 /** Resource Graph: queries over the events of AKS clusters, and no other table. */
 export const resourceGraph = (azure: Azure): TenantProvider => ({
@@ -94,25 +116,18 @@ export const resourceGraph = (azure: Azure): TenantProvider => ({
     if ((asked.facets ?? []).length > 0) throw badRequest("The emulator doesn't have facets.");
     const { skip, top } = placeOf(asked.options ?? {});
     const subscriptions = subscriptionsOf(azure, caller.objectId, asked);
-    const result = runQuery(asked.query, table, readableRows(azure, [caller.objectId], subscriptions));
-    if ('fault' in result) {
-      const message =
-        'Query is invalid. Please refer to the documentation for the Azure Resource Graph service and fix the error before retrying.';
-      const details = [
-        { code: 'InvalidQuery', message },
-        { code: 'ParserFailure', message: result.fault },
-      ];
-      throw resourceGraphError(400, 'BadRequest', details, azure.clock());
-    }
-    const rows = result.rows.slice(skip, skip + top);
-    const isTruncated = skip + top < result.rows.length;
-    const canGoOn = isTruncated && !result.isLimited && result.columns.some(({ name }) => name === 'id');
+    const query = compileQuery(asked.query, 'direct');
+    if ('fault' in query) throw queryFault(query.fault, azure.clock());
+    const found = query.run(readableRows(azure, [caller.objectId], subscriptions), azure.clock());
+    const rows = found.slice(skip, skip + top);
+    const isTruncated = skip + top < found.length;
+    const canGoOn = isTruncated && !query.isLimited && query.columns.some(({ name }) => name === 'id');
     return {
       status: 200,
       body: {
-        totalRecords: result.rows.length,
+        totalRecords: found.length,
         count: rows.length,
-        data: dataOf(result, rows, asked.options?.resultFormat ?? 'objectArray'),
+        data: asked.options?.resultFormat === 'table' ? tableOf(query, rows) : rows,
         facets: [],
         resultTruncated: String(isTruncated),
         ...(canGoOn ? { $skipToken: tokenOf({ skip: skip + top, top }) } : {}),

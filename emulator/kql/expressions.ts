@@ -1,4 +1,4 @@
-import { functions, pattern } from './functions.ts';
+import { functions, pattern, patterned } from './functions.ts';
 import type { Piece } from './language.ts';
 import { missing } from './refusal.ts';
 import { inCalendar, parseDatetime, parseTimespan } from './times.ts';
@@ -66,11 +66,18 @@ const element: Compile = (piece, columns) => {
   return (row, now) => inside(bag(row, now), at(row, now));
 };
 
+/** Regular expressions are known before anything is run, so that a wrong one is refused in time. */
+const checkPattern = (piece: Piece): void => {
+  if (piece.kind !== 'LiteralExpression') throw missing(`regular expressions that are reckoned, like '${piece.text}'`);
+  pattern(String(part(piece, 'Token').value));
+};
+
 const call: Compile = (piece, columns) => {
   const { name } = part(piece, 'Name');
   const parameters = listOf(part(piece, 'ArgumentList'));
   const run = functions.get(name === 'iif' ? 'iff' : name === 'todynamic' ? 'parse_json' : name);
   if (run === undefined) throw missing(`the function '${name}()'`);
+  if (patterned.includes(name)) checkPattern(parameters[0] ?? nothing);
   const evaluates = parameters.map((each) => compileExpression(each, columns));
   const types = parameters.map(({ type }) => type);
   return (row, now) => run({ values: evaluates.map((evaluate) => evaluate(row, now)), types, now });
@@ -160,6 +167,7 @@ const textComparison =
   (make: (wanted: string) => Test): Compile =>
   (piece, columns) => {
     const [left, right] = [part(piece, 'Left'), part(piece, 'Right')];
+    if (part(piece, 'Operator').text === 'matches regex') checkPattern(right);
     const text = compileExpression(left, columns);
     const wanted = compileExpression(right, columns);
     if (right.kind === 'LiteralExpression') {
@@ -192,17 +200,18 @@ const reckonings: Readonly<Record<string, (left: number, right: number) => numbe
   '-': (left, right) => left - right,
   '*': (left, right) => left * right,
   '/': (left, right) => left / right,
-  '%': (left, right) => left % right,
+  // Never negative, says the reference.
+  '%': (left, right) => ((left % right) + Math.abs(right)) % right,
 };
 
 const scaled = (operator: string, length: bigint, factor: number): Value => {
-  const result = operator === '*' ? Number(length) * factor : Number(length) / factor;
-  return Number.isFinite(result) ? BigInt(Math.round(result)) : null;
+  const result = { '*': Number(length) * factor, '/': Number(length) / factor }[operator];
+  return result !== undefined && Number.isFinite(result) ? BigInt(Math.round(result)) : null;
 };
 
 /** Reckons with times: a bigint with a bigint, or with a number that makes it longer or shorter. */
 const timeReckoned = (operator: string, left: Value, right: Value): Value => {
-  if (typeof left === 'number' && typeof right === 'bigint') return scaled(operator, right, left);
+  if (typeof left === 'number' && typeof right === 'bigint') return operator === '*' ? scaled(operator, right, left) : null;
   if (typeof left !== 'bigint') return null;
   if (typeof right === 'number') return scaled(operator, left, right);
   if (typeof right !== 'bigint') return null;
@@ -273,15 +282,17 @@ const membership: Compile = (piece, columns) => {
 const between: Compile = (piece, columns) => {
   const left = part(piece, 'Left');
   const [first, second] = [part(part(piece, 'Right'), 'First'), part(part(piece, 'Right'), 'Second')];
-  const [value, from, to] = [left, first, second].map((each) => compileExpression(each, columns));
+  const [tested, from, to] = [left, first, second].map((each) => compileExpression(each, columns));
   const isNegated = part(piece, 'Operator').text.startsWith('!');
   const isLength = second.type === 'timespan' && left.type === 'datetime';
+  const type = commonType(left.type, first.type);
   return (row, now) => {
-    const [it = null, low = null, last = null] = [value?.(row, now), from?.(row, now), to?.(row, now)];
+    const [it = null, low = null, last = null] = [tested?.(row, now), from?.(row, now), to?.(row, now)];
     const high = isLength ? timeReckoned('+', low, last) : last;
+    const value = convert(it, left.type, type);
     const isBetween = and(
-      related('>=', it, convert(low, first.type, left.type)),
-      related('<=', it, convert(high, isLength ? 'datetime' : second.type, left.type)),
+      related('>=', value, convert(low, first.type, type)),
+      related('<=', value, convert(high, isLength ? 'datetime' : second.type, type)),
     );
     return isBetween === null ? null : isBetween !== isNegated;
   };

@@ -56,15 +56,19 @@ const indexof: Run = (call) => {
   const text = charactersOf(textAt(call, 0));
   const wanted = textAt(call, 1);
   const start = numberAt(call, 2) ?? 0;
-  const from = start < 0 ? Math.max(text.length + start, 0) : start;
   const length = numberAt(call, 3) ?? -1;
-  const part = text.slice(from, length < 0 ? undefined : from + length).join('');
-  let at = -1;
-  for (let occurrence = numberAt(call, 4) ?? 1; occurrence > 0; occurrence -= 1) {
-    at = part.indexOf(wanted, at + 1);
+  const occurrences = numberAt(call, 4) ?? 1;
+  if (length < -1 || occurrences < 0) return null;
+  let from = start < 0 ? Math.max(text.length + start, 0) : start;
+  for (let occurrence = 1; ; occurrence += 1) {
+    const part = text.slice(from, length < 0 ? undefined : from + length).join('');
+    const at = part.indexOf(wanted);
     if (at === -1) return -1;
+    const found = from + charactersOf(part.slice(0, at)).length;
+    if (occurrence >= occurrences) return found;
+    // The length counts anew behind each occurrence: an example of the reference shows it.
+    from = found + 1;
   }
-  return from + charactersOf(part.slice(0, at)).length;
 };
 
 const split: Run = (call) => {
@@ -154,6 +158,9 @@ const trimmed =
 
 const start = (source: string): string => `^(?:${source})+`;
 const finish = (source: string): string => `(?:${source})+$`;
+
+/** The functions whose first parameter is a regular expression. */
+export const patterned: readonly string[] = ['extract', 'trim', 'trim_start', 'trim_end'];
 
 /** The functions that the emulator has, by name. What they are called with was checked before, by Microsoft's analysis. */
 export const functions: ReadonlyMap<string, Run> = new Map(

@@ -26,10 +26,10 @@ export const dateOf = (time: bigint): Date => new Date(Number((time - (time % ti
 const fractionOf = (digits = ''): bigint => BigInt(digits.slice(0, 7).padEnd(7, '0'));
 
 const datetime =
-  /^(?<year>\d{4})-(?<month>\d\d?)-(?<day>\d\d?)(?:[T ](?<hour>\d\d?):(?<minute>\d\d)(?::(?<second>\d\d)(?:\.(?<fraction>\d+))?)?)?\s*(?<zone>Z|[+-]\d\d:?\d\d)?$/iu;
+  /^(?<year>\d{4})-(?<month>\d\d?)-(?<day>\d\d?)(?:[T ](?<hour>\d\d?):(?<minute>\d\d)(?::(?<second>\d\d)(?:\.(?<fraction>\d+))?)?)?\s*(?<zone>Z|GMT|[+-]\d\d:?\d\d)?$/iu;
 
 const offsetOf = (zone = 'Z'): bigint => {
-  if (zone.toUpperCase() === 'Z') return 0n;
+  if (/^[a-z]/iu.test(zone)) return 0n;
   const minutes = BigInt(zone.slice(1, 3)) * 60n + BigInt(zone.slice(-2));
   return (zone.startsWith('-') ? -minutes : minutes) * ticks.minute;
 };
