@@ -5,6 +5,7 @@ import { createAlertRules } from './azure/alert-rules.ts';
 import { createClusters } from './azure/clusters.ts';
 import { createIdentities } from './azure/identities.ts';
 import { createRoleAssignments } from './azure/role-assignments.ts';
+import { createTestNotifications } from './azure/test-notifications.ts';
 import { createSession } from './azure/session.ts';
 import { createCredential } from './azure/sign-in.ts';
 import type { Config } from './config.ts';
@@ -173,6 +174,7 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
     actionGroups: createActionGroups(session),
     alertRules: createAlertRules(session),
     roleAssignments: createRoleAssignments(session),
+    testNotifications: createTestNotifications(session),
   };
   const reconcile = createReconcile({
     objects: createObjects(transport, store),

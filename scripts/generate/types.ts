@@ -43,6 +43,8 @@ const names: Readonly<Record<string, string>> = {
   '.status.readerAssignments[]': 'ReaderAssignment',
   '.status.cluster': 'ClusterFacts',
   '.status.cluster.maintenanceWindows[]': 'MaintenanceWindow',
+  '.status.testNotification': 'TestNotification',
+  '.status.testNotification.receivers[]': 'TestedReceiver',
 };
 
 interface Schema {

@@ -507,6 +507,11 @@ export interface MaintenanceNotificationStatus {
    * finished run last saw.
    */
   readonly lastHandledReconcileAt?: string;
+  /**
+   * testNotification tells what became of the test notice that was last asked for by the annotation
+   * aks-notifier.dev/test-notification-requested-at.
+   */
+  readonly testNotification?: TestNotification;
 }
 
 export interface Condition {
@@ -574,4 +579,47 @@ export interface MaintenanceWindow {
   readonly name: string;
   /** summary of the window in one line, such as every Sunday at 02:00 +00:00 for 4 hours. */
   readonly summary: string;
+}
+
+export interface TestNotification {
+  /**
+   * requestedAt is the value of the annotation, or its first 64 characters. A value that differs from it is a
+   * new request.
+   */
+  readonly requestedAt: string;
+  /**
+   * sentAt is when a test notice was last sent, or may have been. The next one is sent ten minutes later at the
+   * earliest.
+   */
+  readonly sentAt?: string;
+  /** notificationId is the number by which Azure tells what became of it. */
+  readonly notificationId?: string;
+  /**
+   * state is Pending when nothing was sent yet; Sending from just before it is sent until Azure says what became
+   * of it; Succeeded when Azure says that every receiver was served; Failed when Azure says that a receiver was
+   * not; NotSent when nothing was sent and nothing will be for this request; Unknown when it may have been sent
+   * and Azure did not say what became of it.
+   */
+  readonly state: 'Pending' | 'Sending' | 'Succeeded' | 'Failed' | 'NotSent' | 'Unknown';
+  /** message says in a sentence what it waits for, what became of it, or what to do. */
+  readonly message?: string;
+  /**
+   * receivers are those that Azure was asked to serve, and what it says of each, failures first; of more than
+   * 100 the first 100.
+   */
+  readonly receivers?: readonly TestedReceiver[];
+}
+
+export interface TestedReceiver {
+  /** kind is the list of spec.receivers that names it, such as email. */
+  readonly kind: string;
+  /** name of the receiver in the action group. */
+  readonly name: string;
+  /**
+   * status is Succeeded when Azure says that it served the receiver, Failed when it says that it did not,
+   * Unknown otherwise.
+   */
+  readonly status: 'Succeeded' | 'Failed' | 'Unknown';
+  /** detail is what Azure says of it, without addresses. */
+  readonly detail?: string;
 }

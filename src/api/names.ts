@@ -16,6 +16,9 @@ export const finalizer = `${group}/azure-cleanup`;
 /** A new value asks for a run now; the value comes back as `status.lastHandledReconcileAt`. */
 export const reconcileAnnotation = `${group}/reconcile-requested-at`;
 
+/** A new value asks for one test notice to all receivers; what became of it stands in `status.testNotification`. */
+export const testAnnotation = `${group}/test-notification-requested-at`;
+
 /** The tag, on alert rule and action group, that says whose they are: `<installation>/<namespace>/<name>`. */
 export const ownerTagName = 'aks-notifier-owner';
 

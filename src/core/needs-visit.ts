@@ -1,5 +1,7 @@
 import type { MaintenanceNotification } from '../api/maintenance-notification.ts';
-import { finalizer, reconcileAnnotation } from '../api/names.ts';
+import { finalizer, reconcileAnnotation, testAnnotation } from '../api/names.ts';
+
+const requests = [reconcileAnnotation, testAnnotation];
 
 /**
  * Whether an update asks for a run. Our own status writes come back as updates too and must not: each would lead to another.
@@ -8,7 +10,7 @@ import { finalizer, reconcileAnnotation } from '../api/names.ts';
 export const needsVisit = (previous: MaintenanceNotification, object: MaintenanceNotification): boolean =>
   previous.metadata.generation !== object.metadata.generation ||
   previous.metadata.deletionTimestamp !== object.metadata.deletionTimestamp ||
-  previous.metadata.annotations?.[reconcileAnnotation] !== object.metadata.annotations?.[reconcileAnnotation] ||
+  requests.some((name) => previous.metadata.annotations?.[name] !== object.metadata.annotations?.[name]) ||
   (holdsFinalizer(previous) && !holdsFinalizer(object)) ||
   (previous.status?.conditions !== undefined && object.status?.conditions === undefined);
 

@@ -15,6 +15,7 @@ export interface Draft {
   readonly principalId?: string | undefined;
   readonly readerAssignments: NonNullable<Status['readerAssignments']>;
   readonly cluster?: Status['cluster'] | undefined;
+  readonly testNotification?: Status['testNotification'] | undefined;
 }
 
 /** How a run ended, or stands. */
@@ -35,6 +36,7 @@ export const draftFrom = (status: Status | undefined): Draft => ({
   principalId: status?.principalId,
   readerAssignments: status?.readerAssignments ?? [],
   cluster: status?.cluster,
+  testNotification: status?.testNotification,
 });
 
 const readyMessage = (claims: readonly Claim<PartType>[]): string =>
@@ -121,6 +123,7 @@ export const settle = (object: MaintenanceNotification, draft: Draft, outcome: O
     readerAssignments: [...draft.readerAssignments],
     cluster: draft.cluster,
     lastHandledReconcileAt: handled ?? before.lastHandledReconcileAt,
+    testNotification: draft.testNotification,
   } as Status;
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0)),

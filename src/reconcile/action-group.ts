@@ -35,6 +35,7 @@ export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefin
   }
   mark(run, 'ActionGroup', desired.id, 'Present');
   run.draft = { ...run.draft, actionGroupId: desired.id };
+  run.group = desired;
   // With groups of others beside it the last word is said once these have been looked at.
   if (!run.object.spec.actionGroupIds?.length) claimReady(run, desired);
 };

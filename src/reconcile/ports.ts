@@ -4,6 +4,7 @@ import type { AlertRules } from '../azure/alert-rules.ts';
 import type { Clusters } from '../azure/clusters.ts';
 import type { Identities } from '../azure/identities.ts';
 import type { RoleAssignments } from '../azure/role-assignments.ts';
+import type { TestNotifications } from '../azure/test-notifications.ts';
 import type { Action, Announcement } from '../core/announcements.ts';
 import type { AllowedScopes } from '../core/boundary.ts';
 import type { ClusterFactsCache } from './cluster-facts-cache.ts';
@@ -36,6 +37,7 @@ export interface Azure {
   readonly actionGroups: ActionGroups;
   readonly alertRules: AlertRules;
   readonly roleAssignments: RoleAssignments;
+  readonly testNotifications: TestNotifications;
 }
 
 /** Everything that a run uses besides its key. */

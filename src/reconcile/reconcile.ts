@@ -22,6 +22,7 @@ import type { Deps } from './ports.ts';
 import { beginRun, isAskedFor, writeStatus, type Run } from './run.ts';
 import { errorWithoutSecrets } from './secrets.ts';
 import type { Look } from './survey.ts';
+import { carryOutTest, hasTestDue, testStepAt } from './test-notification.ts';
 
 /** Somebody else wrote the object first: a new look soon. */
 const lookAgain: Requeue = { kind: 'backOff', capMilliseconds: 10_000 };
@@ -109,7 +110,7 @@ const visit = async (run: Run): Promise<Requeue> => {
  * there now; so does one that a person must mend, which comes at times of its own.
  */
 const lookForDrift = ({ object, hasStood, deps }: Run): Look | undefined =>
-  hasStood && !isAskedFor(object) && !conditionOf(object.status?.conditions, 'Stalled')
+  hasStood && !isAskedFor(object) && !hasTestDue(object, deps.now()) && !conditionOf(object.status?.conditions, 'Stalled')
     ? deps.survey.look(object.spec, Math.min(listAgeMilliseconds, intervalOf(object, deps) / 2))
     : undefined;
 
@@ -193,12 +194,21 @@ const atNextLook = (run: Run): Requeue => {
   return { kind: 'after', milliseconds: nextCommonVisit(subscriptionId, intervalOf(object, deps), deps.now()) };
 };
 
-/** Settles the status, writes it if it changed, and tells people what happened. */
+/** Settles the status, writes it if it changed, tells people what happened, and sees to a test that somebody asked for. */
 const end = async (run: Run, outcome: Outcome, next: Requeue, cause?: unknown): Promise<Requeue> => {
+  const step = testStepAt(run, outcome);
+  run.draft = { ...run.draft, testNotification: step.test };
   const settled = settle(withStatus(run.object, run.status), run.draft, outcome, new Date(run.deps.now()));
   await writeStatus(run, settled);
   tell(run, outcome, settled, cause);
-  return next;
+  const milliseconds = await carryOutTest(run, outcome, { step });
+  // A failure that is tried again brings the object back soon enough, and not before Azure wants it.
+  return milliseconds === undefined || (outcome.kind === 'failed' && !outcome.stalled) ? next : sooner(next, milliseconds);
+};
+
+const sooner = (next: Requeue, milliseconds: number): Requeue => {
+  if (next.kind === 'backOff') return next;
+  return { kind: 'after', milliseconds: next.kind === 'after' ? Math.min(next.milliseconds, milliseconds) : milliseconds };
 };
 
 /** The spec and generation that the run began with, under the status as it stands now. */

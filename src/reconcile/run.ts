@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { MaintenanceNotification, MaintenanceNotificationStatus } from '../api/maintenance-notification.ts';
+import type { MaintenanceNotification, MaintenanceNotificationStatus, TestNotification } from '../api/maintenance-notification.ts';
 import type { Claim, PartType } from '../api/condition.ts';
+import type { ActionGroup } from '../core/action-group.ts';
 import type { Action } from '../core/announcements.ts';
 import { conditionOf } from '../core/conditions.ts';
 import type { ForeignTags } from '../core/difference.ts';
@@ -33,6 +34,10 @@ export interface Run {
   /** What was read from Secrets: nothing that leaves the run may show it. */
   readonly secrets: string[];
   readonly actions: Action[];
+  /** The action group of our own, once this run knows that it stands. */
+  group: ActionGroup | undefined;
+  /** What people were last told of a test that somebody asked for. */
+  toldOfTest: TestNotification | undefined;
   /** What the shared lists show, in a run that only looks for drift. */
   listed: Listed | undefined;
   /** The status as the API server last answered it. */
@@ -53,6 +58,8 @@ export const beginRun = (key: string, object: MaintenanceNotification, deps: Dep
   draft: draftFrom(object.status),
   secrets: [],
   actions: [],
+  group: undefined,
+  toldOfTest: object.status?.testNotification,
   listed: undefined,
   status: object.status,
   beforeWrite: () => {

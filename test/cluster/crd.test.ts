@@ -269,6 +269,14 @@ const fullStatus: Json = {
     maintenanceWindows: [{ name: 'default', summary: 'every Sunday at 02:00 +00:00 for 4 hours' }],
   },
   lastHandledReconcileAt: now,
+  testNotification: {
+    requestedAt: 'please',
+    sentAt: now,
+    notificationId: '11000001151401',
+    state: 'Failed',
+    message: 'Azure has not served webhook[teams] (404 Not Found).',
+    receivers: [{ kind: 'webhook', name: 'teams', status: 'Failed', detail: '404 Not Found' }],
+  },
 };
 
 describe('the status', () => {
@@ -297,6 +305,11 @@ describe('the status', () => {
       'an unknown state',
       { resources: [{ kind: 'AlertRule', id: '/x', state: 'Gone' }] },
       'supported values: "Creating", "Present", "Deleting"',
+    ],
+    [
+      'a number of a test notice that would lead elsewhere',
+      { testNotification: { requestedAt: 'please', state: 'Sending', notificationId: '../x' } },
+      'status.testNotification.notificationId',
     ],
   ])('is refused with %s', async (_, status, says) => {
     expect(await create('refused-status', spec(), false)).toMatchObject({ status: expect.toBeOneOf([201, 409]) });

@@ -8,6 +8,7 @@ import { createAlertRules } from '../../src/azure/alert-rules.ts';
 import { createClusters } from '../../src/azure/clusters.ts';
 import { createIdentities } from '../../src/azure/identities.ts';
 import { createRoleAssignments } from '../../src/azure/role-assignments.ts';
+import { createTestNotifications } from '../../src/azure/test-notifications.ts';
 import { createSession, type AzureCall } from '../../src/azure/session.ts';
 import { desiredActionGroup } from '../../src/core/action-group.ts';
 import { ReconcileError } from '../../src/core/failure.ts';
@@ -59,6 +60,7 @@ beforeAll(async () => {
     actionGroups: createActionGroups(session),
     alertRules: createAlertRules(session),
     roleAssignments: createRoleAssignments(session),
+    testNotifications: createTestNotifications(session),
   };
 });
 afterAll(async () => {

@@ -7,6 +7,7 @@ import { createAlertRules } from '../../src/azure/alert-rules.ts';
 import { createClusters } from '../../src/azure/clusters.ts';
 import { createIdentities } from '../../src/azure/identities.ts';
 import { createRoleAssignments } from '../../src/azure/role-assignments.ts';
+import { createTestNotifications } from '../../src/azure/test-notifications.ts';
 import { createSession, type Session } from '../../src/azure/session.ts';
 import { isReady } from '../../src/core/settle.ts';
 import { createStore } from '../../src/kube/store.ts';
@@ -113,6 +114,7 @@ export const createAtOnce = async ({ objects: counts, prepare, limitMilliseconds
     actionGroups: createActionGroups(counted),
     alertRules: createAlertRules(counted),
     roleAssignments: createRoleAssignments(counted),
+    testNotifications: createTestNotifications(counted),
   };
   const store = createStore<MaintenanceNotification>();
   store.replace(api.list());

@@ -10,6 +10,7 @@ import { createAlertRules } from '../../src/azure/alert-rules.ts';
 import { createClusters } from '../../src/azure/clusters.ts';
 import { createIdentities } from '../../src/azure/identities.ts';
 import { createRoleAssignments } from '../../src/azure/role-assignments.ts';
+import { createTestNotifications } from '../../src/azure/test-notifications.ts';
 import { createSession, type SessionOptions } from '../../src/azure/session.ts';
 import type { Announcement } from '../../src/core/announcements.ts';
 import { createStore } from '../../src/kube/store.ts';
@@ -347,6 +348,7 @@ export const azureWith = (emulator: Emulator, credential: TokenCredential, clock
     actionGroups: createActionGroups(session),
     alertRules: createAlertRules(session),
     roleAssignments: createRoleAssignments(session),
+    testNotifications: createTestNotifications(session),
   };
 };
 

@@ -18,6 +18,7 @@ describe('an update', () => {
     ['a new generation', change({ generation: 2 })],
     ['a request for a deletion', change({ deletionTimestamp: '2026-01-01T00:00:00Z' })],
     ['a request to reconcile now', change({ annotations: { 'aks-notifier.dev/reconcile-requested-at': 'now' } })],
+    ['a request for a test notice', change({ annotations: { 'aks-notifier.dev/test-notification-requested-at': 'now' } })],
     ['our finalizer taken away', change({ finalizers: [] })],
     ['our finalizer taken away and another’s left', change({ finalizers: ['example.com/other'] })],
     ['a status wiped out', change({}, {})],
