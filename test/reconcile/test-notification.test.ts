@@ -52,7 +52,7 @@ const sentOf = ({ emulator }: Bench): readonly number[] =>
 
 /** By the clock of the operator, as Azure's. */
 const start = async (options: Partial<EmulatorOptions> = {}, of: MaintenanceNotificationSpec = spec): Promise<void> => {
-  bench = await startBench({ clock: () => new Date(bench.clock.now()), ...options });
+  bench = await startBench({ sharesClock: true, ...options });
   await bench.settle(of);
 };
 
@@ -167,7 +167,7 @@ describe('a request for a test notice', () => {
   });
 
   it('shows nothing of an address that stands in a Secret', async () => {
-    bench = await startBench({ clock: () => new Date(bench.clock.now()) });
+    bench = await startBench({ sharesClock: true });
     bench.settings = { ...bench.settings, secretNamespaces: ['platform'] };
     bench.api.secrets.set('platform/hooks', { teams: hook });
     await bench.settle(
