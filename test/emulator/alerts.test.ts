@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { waitFor } from '../support/wait.ts';
 import { alertRulePath, clusterId, roles, subscription, userAssignedId, watcherPrincipalId } from './fixtures.ts';
 import { byName, byStatus, day, groupId, minute, neighbourId, ruleId, startAlerts } from './alert-stage.ts';
 
@@ -282,8 +283,11 @@ describe('when a rule is evaluated', () => {
     await stage.watch();
     stage.happen('1');
     now += half;
-    await stage.emulator.alerts.settled();
+    await waitFor('a mail', () => stage.mails()[0]);
     expect(stage.mails()).toEqual(['Fired']);
+    now += half;
+    await stage.emulator.alerts.settled();
+    expect(stage.mails()).toEqual(['Fired', 'Fired']);
   });
 });
 
