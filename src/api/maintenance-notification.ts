@@ -496,6 +496,18 @@ export interface MaintenanceNotificationStatus {
    * spec.actionGroupIds is used.
    */
   readonly actionGroupId?: string;
+  /**
+   * receivers are the mail and SMS receivers of the action group made from spec.receivers to which Azure sends
+   * nothing, as it says: those that aren't Enabled. Absent when there is none.
+   */
+  readonly receivers?: readonly {
+  /** name of the receiver; of a mail receiver without one, its address. */
+  readonly name: string;
+  /** kind of the receiver: email or sms. */
+  readonly kind: 'email' | 'sms';
+  /** status is Azure's word: Disabled or NotSpecified. */
+  readonly status: string;
+}[];
   /** principalId is the GUID of the principal of the alert rule's identity, the one that holds Reader. */
   readonly principalId?: string;
   /** readerAssignments are the role assignments through which the alert rule's identity may read the events. */

@@ -1,5 +1,6 @@
 import type { ActionGroupResource } from '@azure/arm-monitor';
 import type { ActionGroup } from '../core/action-group.ts';
+import type { NotEnabled } from '../core/receiver-status.ts';
 import { allKinds, receiverFromAzure, receiverKinds, type Receiver, type ReceiverKind } from '../core/receivers.ts';
 import { resourceIdOf } from '../core/resource-id.ts';
 import { listScopeId, readList, type Listing, type ListScope } from './listing.ts';
@@ -36,6 +37,14 @@ const strangersIn = (group: ActionGroupResource): readonly string[] => [
   ...(group.incidentReceivers ?? []).map(({ name }) => `incident[${name}]`),
 ];
 
+/** Azure tells the status of mail and SMS receivers only. */
+const notEnabledIn = (group: ActionGroupResource): readonly NotEnabled[] =>
+  (['email', 'sms'] as const).flatMap((kind) =>
+    (group[receiverKinds[kind].list] ?? []).flatMap(({ name, status }) =>
+      status === undefined || status === 'Enabled' ? [] : [{ name, kind, status }],
+    ),
+  );
+
 /** Azure's answer in our own words: only what we own is taken over. */
 export const fromAzure = (group: ActionGroupResource, id: string): ActionGroup => ({
   id: group.id ?? id,
@@ -43,6 +52,7 @@ export const fromAzure = (group: ActionGroupResource, id: string): ActionGroup =
   shortName: group.groupShortName ?? '',
   receivers: allKinds.flatMap((kind) => entriesOf(group, kind).map((entry) => receiverFromAzure(kind, entry))),
   strangers: strangersIn(group),
+  notEnabled: notEnabledIn(group),
   tags: group.tags ?? {},
 });
 

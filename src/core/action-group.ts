@@ -2,6 +2,7 @@ import type { MaintenanceNotificationSpec } from '../api/maintenance-notificatio
 import { ownerTagName } from '../api/names.ts';
 import { ownerWords, type Owner } from './owner.ts';
 import { derivedIds } from './place.ts';
+import type { NotEnabled } from './receiver-status.ts';
 import { receiversOf, type Receiver } from './receivers.ts';
 import type { Place } from './resource-id.ts';
 
@@ -14,6 +15,8 @@ export interface ActionGroup {
   readonly receivers: readonly Receiver[];
   /** Receivers and settings that somebody added and that we never make, as `webhook[hook].useAadAuth`. Empty in what we want. */
   readonly strangers: readonly string[];
+  /** Receivers to which Azure sends nothing. Never compared, and empty in what we want. */
+  readonly notEnabled: readonly NotEnabled[];
   readonly tags: Readonly<Record<string, string>>;
 }
 
@@ -41,6 +44,7 @@ export const desiredActionGroup = (
     shortName: receivers.shortName ?? clusterName.slice(0, 12),
     receivers: receiversOf(spec),
     strangers: [],
+    notEnabled: [],
     tags: { ...spec.tags, [ownerTagName]: ownerWords(owner) },
   };
 };

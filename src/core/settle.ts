@@ -12,6 +12,7 @@ export interface Draft {
   readonly claims: readonly Claim<PartType>[];
   readonly alertRuleId?: string | undefined;
   readonly actionGroupId?: string | undefined;
+  readonly receivers: NonNullable<Status['receivers']>;
   readonly principalId?: string | undefined;
   readonly readerAssignments: NonNullable<Status['readerAssignments']>;
   readonly cluster?: Status['cluster'] | undefined;
@@ -33,16 +34,20 @@ export const draftFrom = (status: Status | undefined): Draft => ({
   claims: [],
   alertRuleId: status?.alertRuleId,
   actionGroupId: status?.actionGroupId,
+  receivers: status?.receivers ?? [],
   principalId: status?.principalId,
   readerAssignments: status?.readerAssignments ?? [],
   cluster: status?.cluster,
   testNotification: status?.testNotification,
 });
 
-const readyMessage = (claims: readonly Claim<PartType>[]): string =>
-  claims.some(({ type, status }) => type === 'PrerequisitesMet' && status === 'False')
-    ? 'Everything stands in Azure, but Azure will send no notice yet: see PrerequisitesMet.'
+const readyMessage = ({ claims, receivers }: Draft): string => {
+  if (claims.some(({ type, status }) => type === 'PrerequisitesMet' && status === 'False'))
+    return 'Everything stands in Azure, but Azure will send no notice yet: see PrerequisitesMet.';
+  return receivers.length > 0
+    ? 'Everything stands in Azure, but Azure sends nothing to some receivers: see ActionGroupReady.'
     : 'Everything stands in Azure: the alert rule watches the cluster and reaches its receivers.';
+};
 
 /** The parts that a first run has not come to yet say so, so that every condition is there from the first visit. */
 const untouched = (before: readonly Condition[], types: readonly PartType[]): readonly Claim[] =>
@@ -76,7 +81,7 @@ const conditionsAt = (
     case 'progressing':
       return atWork(ready('Unknown', 'Progressing', 'Bringing Azure in line with the spec.'), 'Progressing');
     case 'succeeded':
-      return set(withoutConditions(said, 'Reconciling', 'Stalled'), ready('True', 'Succeeded', readyMessage(draft.claims)));
+      return set(withoutConditions(said, 'Reconciling', 'Stalled'), ready('True', 'Succeeded', readyMessage(draft)));
     case 'suspended': {
       const kept = carried(withoutConditions(said, 'Reconciling', 'Stalled'), generation);
       const wasKnown = conditionOf(kept, 'Ready')?.status;
@@ -119,6 +124,7 @@ export const settle = (object: MaintenanceNotification, draft: Draft, outcome: O
     resources: [...draft.inventory],
     alertRuleId: draft.alertRuleId,
     actionGroupId: draft.actionGroupId,
+    receivers: [...draft.receivers],
     principalId: draft.principalId,
     readerAssignments: [...draft.readerAssignments],
     cluster: draft.cluster,

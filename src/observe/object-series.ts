@@ -48,6 +48,11 @@ const families = (lastSuccessOf: (object: MaintenanceNotification) => number | u
     lines: (object, of) => `aks_notifier_suspended{${of}} ${object.spec.suspend ? 1 : 0}\n`,
   },
   {
+    name: 'aks_notifier_receivers_not_enabled',
+    help: 'How many mail and SMS receivers of the object Azure sends nothing to, as it says.',
+    lines: (object, of) => `aks_notifier_receivers_not_enabled{${of}} ${object.status?.receivers?.length ?? 0}\n`,
+  },
+  {
     name: 'aks_notifier_last_success_timestamp_seconds',
     help: 'When everything was last seen in place in Azure for the object, by this process. Absent until it was.',
     lines: (object, of) => {

@@ -2,13 +2,14 @@ import type { ActionGroup } from '../core/action-group.ts';
 import { decide, type Decision } from '../core/decide.ts';
 import { actionGroupDifference } from '../core/difference.ts';
 import { isDenied, ReconcileError } from '../core/failure.ts';
+import { notEnabledOf, notEnabledSentence } from '../core/receiver-status.ts';
 import { mark, recordWrite, refuse } from './change.ts';
 import { claim, foreignTagsOf, lookFor, mayAdopt, type Run } from './run.ts';
 
 /** Sees to it that the action group of our own stands as desired. */
 export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefined): Promise<void> => {
   if (!desired) {
-    run.draft = { ...run.draft, actionGroupId: undefined };
+    run.draft = { ...run.draft, actionGroupId: undefined, receivers: [] };
     return;
   }
   const { actionGroups } = run.deps.azure;
@@ -34,16 +35,20 @@ export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefin
     recordWrite(run, 'ActionGroup', desired.id, decision);
   }
   mark(run, 'ActionGroup', desired.id, 'Present');
-  run.draft = { ...run.draft, actionGroupId: desired.id };
+  run.draft = { ...run.draft, actionGroupId: desired.id, receivers: [...notEnabledOf(desired, observed)] };
   run.group = desired;
   // With groups of others beside it the last word is said once these have been looked at.
   if (!run.object.spec.actionGroupIds?.length) claimReady(run, desired);
 };
 
-const claimReady = (run: Run, desired: ActionGroup | undefined): void =>
-  desired
-    ? claim(run, 'ActionGroupReady', 'True', 'Succeeded', 'The action group stands as the spec asks.')
-    : claim(run, 'ActionGroupReady', 'True', 'NotManaged', 'Only action groups that exist already are used; they are not changed.');
+const claimReady = (run: Run, desired: ActionGroup | undefined): void => {
+  if (!desired) {
+    claim(run, 'ActionGroupReady', 'True', 'NotManaged', 'Only action groups that exist already are used; they are not changed.');
+    return;
+  }
+  const sentences = ['The action group stands as the spec asks.', notEnabledSentence(run.draft.receivers, desired.id)];
+  claim(run, 'ActionGroupReady', 'True', 'Succeeded', sentences.join(' ').trim());
+};
 
 /**
  * Sees to it that the groups of others which the rule calls exist: a rule that calls a group which is gone tells nobody, and Azure doesn't

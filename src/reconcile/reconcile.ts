@@ -8,6 +8,7 @@ import { parseDuration } from '../core/duration.ts';
 import { ReconcileError } from '../core/failure.ts';
 import { nextCommonVisit } from '../core/next-visit.ts';
 import { placeOf } from '../core/place.ts';
+import { receiverNews } from '../core/receiver-status.ts';
 import { resourceIdOf } from '../core/resource-id.ts';
 import { settle, wasWhole, type Outcome } from '../core/settle.ts';
 import { checkSpec } from '../core/spec-checks.ts';
@@ -218,7 +219,8 @@ const withStatus = (object: MaintenanceNotification, status: MaintenanceNotifica
 };
 
 const tell = (run: Run, outcome: Outcome, settled: NonNullable<MaintenanceNotification['status']>, cause?: unknown): void => {
-  const news = announcements(run.object.status, settled, outcome, run.actions);
+  const { status, spec } = run.object;
+  const news = [...announcements(status, settled, outcome, run.actions), ...receiverNews(spec, status?.receivers, settled.receivers)];
   for (const each of news) run.deps.announce(run.object, each);
   for (const { verb, part, differences } of run.actions)
     if (verb === 'DriftCorrected') for (const field of driftedFields(differences)) run.deps.onDriftCorrected?.(part, field);

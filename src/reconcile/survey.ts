@@ -70,7 +70,7 @@ export const createSurvey = (
     list: (scope, signal) => actionGroups.list(scope, signal),
     idOf: ({ id }) => id,
     // Of a group that nobody of us made only matters that it exists.
-    keep: (group) => (isTagged(group.tags) ? group : { ...group, receivers: [], strangers: [], tags: {} }),
+    keep: (group) => (isTagged(group.tags) ? group : { ...group, receivers: [], strangers: [], notEnabled: [], tags: {} }),
     label: 'action groups',
     ...common,
   });

@@ -178,6 +178,13 @@ describe('the examples', () => {
     expect(lines.some((line) => line.length > 160)).toBe(false);
   });
 
+  it('of docs/receivers.md are accepted, and show every kind', async () => {
+    const blocks = [...(await read('docs/receivers.md')).matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, yaml = '']) => parse(yaml) as Json);
+    const answers = await Promise.all(blocks.map((block, index) => create(`docs-${index}`, spec({ receivers: block }))));
+    expect(answers.map(({ status }) => status)).toEqual(blocks.map(() => 201));
+    expect(blocks.flatMap(Object.keys).toSorted()).toEqual(['email', ...namedLists].toSorted());
+  });
+
   it('show every field', async () => {
     const specOf = async (path: string): Promise<Json> => (parse(await read(path)) as { spec: Json }).spec;
     const complete = leavesIn('spec', await specOf('examples/complete.yaml'));
@@ -253,6 +260,7 @@ const fullStatus: Json = {
   alertRuleId,
   actionGroupId: '',
   principalId: '00000000-0000-4000-8000-00000000000c',
+  receivers: [{ name: 'oncall@contoso.com', kind: 'email', status: 'Disabled' }],
   readerAssignments: [
     {
       id: '/subscriptions/s/providers/Microsoft.Authorization/roleAssignments/r',

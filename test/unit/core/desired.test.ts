@@ -31,6 +31,7 @@ describe('the desired action group', () => {
         { kind: 'email', name: 'oncall@contoso.com', fields: { emailAddress: 'oncall@contoso.com', useCommonAlertSchema: true } },
       ],
       strangers: [],
+      notEnabled: [],
       tags: { 'aks-notifier-owner': 'test/platform/prod' },
     });
   });

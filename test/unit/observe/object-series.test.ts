@@ -54,6 +54,14 @@ describe('the series of an object', () => {
     expect(valueOf(text, last, { namespace: 'platform', name: 'prod' })).toBe(1_800_000_000.5);
   });
 
+  it('count the receivers that get nothing', async () => {
+    const receivers = [{ name: 'duty', kind: 'sms', status: 'Disabled' } as const];
+    const silent = notification({ metadata: { name: 'silent' }, status: { receivers } });
+    const text = await textOf(notification(), silent);
+    const of = (name: string) => valueOf(text, 'aks_notifier_receivers_not_enabled', { namespace: 'platform', name });
+    expect([of('prod'), of('silent')]).toEqual([0, 1]);
+  });
+
   it('have label values escaped as the text format demands', () => {
     expect(label('name', 'a"b\\c\nd\\n')).toBe(String.raw`name="a\"b\\c\nd\\n"`);
     expect(label('name', 'größe {x="y"}')).toBe(String.raw`name="größe {x=\"y\"}"`);
@@ -80,8 +88,8 @@ describe('ten thousand objects', () => {
       lines += chunk.split('\n').length - 1;
     }
     isCounting = false;
-    // Three lines of head for each of three metrics, and 23 for each object.
-    expect(lines).toBe(3 * 3 + 23 * objects.length);
+    // Three lines of head for each of four metrics, and 24 for each object.
+    expect(lines).toBe(3 * 4 + 24 * objects.length);
     expect(chunks).toBeGreaterThan(200);
     expect(longest).toBeLessThan(70_000);
     expect(turns).toBeGreaterThanOrEqual(chunks - 1);
