@@ -5,6 +5,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readable } from '../emulator/alerts/mail.ts';
 import { startStage, operatorNamespace, type Stage } from '../test/support/stage.ts';
 import { provideTools } from '../tools/provide.ts';
 import { announce, checkMails, eventOf, passHours } from './maintenance.ts';
@@ -57,7 +58,7 @@ const play = async (stage: Stage): Promise<void> => {
   await passHours(emulator, tell.output);
 
   tell.step('What lies in the mailbox: one mail for each announcement, none for the neighbour');
-  tell.output(emulator.mailbox.messages().map(story.mail).join('\n\n'));
+  tell.output(emulator.mailbox.messages().map(readable).join('\n'));
   checkMails(emulator);
 
   if (keep) return;
@@ -86,7 +87,7 @@ const stay = async ({ controlPlane, emulator }: Stage): Promise<void> => {
       '# One more announcement, four hours, and the mails:',
       `curl --cacert ${ca} ${emulator.url}/_emulator/events -d '${JSON.stringify(event)}'`,
       `curl --cacert ${ca} -X POST '${emulator.url}/_emulator/clock?milliseconds=14400000'`,
-      `curl --cacert ${ca} ${emulator.url}/_emulator/mailbox`,
+      `curl --cacert ${ca} '${emulator.url}/_emulator/mailbox?format=text'`,
     ].join('\n'),
   );
   await new Promise<void>((resolve) => {

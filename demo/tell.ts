@@ -1,5 +1,5 @@
 import type { Call } from '../emulator/journal.ts';
-import type { Emulator, Resources } from '../emulator/emulator.ts';
+import type { Resources } from '../emulator/emulator.ts';
 
 const began = performance.now();
 
@@ -60,8 +60,6 @@ export const story = {
     const lines = [...groups, ...rules, ...assignments];
     return lines.length === 0 ? 'no action group, no alert rule, no role assignment' : lines.join('\n');
   },
-
-  mail: ({ to, subject, text }: ReturnType<Emulator['mailbox']['messages']>[number]): string => `To: ${to}\nSubject: ${subject}\n\n${text}`,
 
   /** Rows of plain objects, with the names of the fields as headings. */
   table: (fields: readonly string[], rows: readonly object[]): string => {

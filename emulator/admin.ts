@@ -1,3 +1,4 @@
+import { readable } from './alerts/mail.ts';
 import type { Emulator } from './emulator.ts';
 import { faultAnswers } from './fault-answers.ts';
 import { answerFaultRequest } from './fault-requests.ts';
@@ -26,7 +27,7 @@ DELETE /_emulator/faults      take all away; /_emulator/faults/ID: one
 GET    /_emulator/errors      the names for {"kind": "error", "name": …}
 POST   /_emulator/clock       put the clock forward by ?milliseconds=, and evaluate the alert rules that fall due
 POST   /_emulator/events      add an event of a cluster: {"id": "…/managedClusters/NAME/scheduledEvents/GUID", "properties": {…}}
-GET    /_emulator/mailbox     the mails that alerts and test notifications have brought
+GET    /_emulator/mailbox     the mails that alerts and test notifications have brought; ?format=text for people
 DELETE /_emulator/mailbox     forget them
 GET    /_emulator/deliveries  what was sent to receivers of all kinds, mails included
 GET    /_emulator/evaluations what alert rules have found
@@ -52,6 +53,11 @@ const addEvent = (body: string, { world }: AdminContext): Answer => {
   world.addEventRow(row);
   return { status: 201 };
 };
+
+const mails = (query: URLSearchParams, { mailbox }: AdminContext): Answer =>
+  query.get('format') === 'text'
+    ? { status: 200, text: mailbox.messages().map(readable).join('\n') }
+    : { status: 200, body: mailbox.messages() };
 
 const giveToken = async (query: URLSearchParams, { applications, mintToken }: AdminContext): Promise<Answer> => {
   const clientId = query.get('client_id') ?? [...applications.values()][0]?.clientId ?? '';
@@ -82,7 +88,7 @@ export const answerAdmin = async ({ method, path, query, body }: Incoming, conte
     case 'POST /_emulator/events':
       return addEvent(body, context);
     case 'GET /_emulator/mailbox':
-      return { status: 200, body: context.mailbox.messages() };
+      return mails(query, context);
     case 'DELETE /_emulator/mailbox':
       context.mailbox.clear();
       return { status: 204 };

@@ -1,4 +1,5 @@
 import { lastSegment } from '../resource-id.ts';
+import type { Mail } from './delivery.ts';
 import { typeOf, type CommonAlert } from './payload.ts';
 
 /** `4/1/2026 12:22:43 PM`, as subjects of mails have it. */
@@ -56,3 +57,6 @@ export const mailText = ({ data }: CommonAlert, at: Date, groupName: string, isT
     `You're receiving this notification as a member of the ${groupName} action group.`,
   ].join('\n');
 };
+
+/** A mail as a person sees it. */
+export const readable = ({ to, subject, text }: Mail): string => `To: ${to}\nSubject: ${subject}\n\n${text}\n`;
