@@ -94,6 +94,9 @@ const flags = {
 type FlagName = keyof typeof flags;
 const flagNames = Object.keys(flags) as FlagName[];
 
+/** Flags without a value: they are answered, and nothing is started. */
+const questions: readonly string[] = ['help', 'version'];
+
 const variableOf = (flag: string): string => `AKS_NOTIFIER_${flag.toUpperCase().replaceAll('-', '_')}`;
 
 /** The text of `--help`. */
@@ -106,6 +109,7 @@ export const help = (): string =>
     ...flagNames.map(
       (name) => `  --${name.padEnd(31)} ${flags[name].help}${flags[name].default === '' ? '' : ` (default ${flags[name].default})`}`,
     ),
+    `  --${'version'.padEnd(31)} the version of the program`,
     `  --${'help'.padEnd(31)} this text`,
     '',
     'Each flag can also be given as a variable: --log-level is AKS_NOTIFIER_LOG_LEVEL. The flag wins.',
@@ -127,13 +131,14 @@ export class ConfigError extends Error {
 
 /**
  * Reads flags and variables.
- * @returns the configuration, or `help` when it was asked for
+ * @returns the configuration, or `help` or `version` when that was asked for
  * @throws ConfigError with every mistake
  */
-export const readConfig = (args: readonly string[], environment: Environment): Config | 'help' => {
+export const readConfig = (args: readonly string[], environment: Environment): Config | 'help' | 'version' => {
   const mistakes: string[] = [];
   const given = readFlags(args, mistakes);
   if (given['help'] !== undefined) return 'help';
+  if (given['version'] !== undefined) return 'version';
   const value = (name: FlagName): string => {
     const flag: Flag = flags[name];
     // A chart that renders an empty variable means that there is none.
@@ -210,14 +215,14 @@ export const readConfig = (args: readonly string[], environment: Environment): C
 const readFlags = (args: readonly string[], mistakes: string[]): Readonly<Record<string, string | undefined>> => {
   const options = Object.fromEntries([
     ...flagNames.map((name) => [name, { type: 'string' as const }]),
-    ['help', { type: 'boolean' as const }],
+    ...questions.map((name) => [name, { type: 'boolean' as const }]),
   ]);
   const { tokens } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true });
   const given: Record<string, string> = {};
   for (const token of tokens) {
     if (token.kind === 'positional') mistakes.push(`"${token.value}" is not a flag: see --help.`);
     if (token.kind !== 'option') continue;
-    if (token.name === 'help') given['help'] = '';
+    if (questions.includes(token.name)) given[token.name] = '';
     else if (!(flagNames as readonly string[]).includes(token.name))
       mistakes.push(`${token.rawName} is not a flag of aks-notifier: see --help.`);
     else if (token.value === undefined) mistakes.push(`${token.rawName} needs a value: ${token.rawName}=….`);

@@ -20,28 +20,28 @@ const refuse = (mistakes: readonly string[]): never => {
 };
 
 /** What flags, variables and the kubeconfig say; every mistake in any of them is reported before anything starts. */
-const readEverything = async (): Promise<{ readonly config: Config; readonly access: KubeAccess } | 'help'> => {
+const readEverything = async (): Promise<{ readonly config: Config; readonly access: KubeAccess } | 'help' | 'version'> => {
   const mistakes: string[] = [];
   const collect = (error: unknown): undefined => {
     if (error instanceof ConfigError) mistakes.push(...error.mistakes);
     else if (error instanceof KubeConfigError) mistakes.push(error.message);
     else throw error;
   };
-  let config: Config | 'help' | undefined;
+  let config: Config | 'help' | 'version' | undefined;
   try {
     config = readConfig(process.argv.slice(2), process.env);
   } catch (error) {
     collect(error);
   }
-  if (config === 'help') return 'help';
+  if (config === 'help' || config === 'version') return config;
   const access = await loadKubeAccess({ environment: process.env, clock: systemClock }).catch(collect);
   return config && access ? { config, access } : refuse(mistakes);
 };
 
 const main = async (): Promise<void> => {
   const read = await readEverything();
-  if (read === 'help') {
-    process.stdout.write(`${help()}\n`);
+  if (read === 'help' || read === 'version') {
+    process.stdout.write(`${read === 'help' ? help() : version}\n`);
     return;
   }
   const { config, access } = read;

@@ -27,6 +27,12 @@ export const readAzure = (environment: Environment, mistakes: string[]): AzureCo
     mistakes.push(
       `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not set: the workload identity webhook sets them for a pod labelled azure.workload.identity/use: "true" whose ServiceAccount is annotated with azure.workload.identity/client-id.`,
     );
+  const clientId = environment['AZURE_CLIENT_ID'] ?? '';
+  // As install.yaml has it until somebody fills it in; Entra would say so too, but later and in other words.
+  if (clientId !== '' && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(clientId))
+    mistakes.push(
+      `AZURE_CLIENT_ID is "${clientId}", which is no client id: write that of the operator's identity into the annotation azure.workload.identity/client-id of its ServiceAccount and restart its pods.`,
+    );
   const url = (name: string, fallback: string): string => {
     const text = environment[name] || fallback;
     // Spelled the same with or without a slash at the end; a host's letter case means nothing.
@@ -49,7 +55,7 @@ export const readAzure = (environment: Environment, mistakes: string[]): AzureCo
       `${forbidden} belongs to a cloud whose alert rules can't query Azure Resource Graph, so maintenance can't be announced there.`,
     );
   return {
-    clientId: environment['AZURE_CLIENT_ID'] ?? '',
+    clientId,
     tenantId: environment['AZURE_TENANT_ID'] ?? '',
     tokenFile: environment['AZURE_FEDERATED_TOKEN_FILE'] ?? '',
     authorityHost,

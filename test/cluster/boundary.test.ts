@@ -177,8 +177,8 @@ const table: readonly (readonly [string, MaintenanceNotificationSpec])[] = [
 const allowedByFlag = async (): Promise<AllowedScopes> => {
   const manifest = await helm('template', 'aks-notifier', chart, ...flags(values()));
   const args = [...manifest.matchAll(/- "?(--(?:allowed-scopes|secret-namespaces)=[^"\n]*)"?$/gm)].map(([, arg]) => arg ?? '');
-  const config = readConfig(args, { AZURE_CLIENT_ID: 'x', AZURE_TENANT_ID: 'x', AZURE_FEDERATED_TOKEN_FILE: 'x' });
-  if (config === 'help') throw new Error('help was asked for');
+  const config = readConfig(args, { AZURE_CLIENT_ID: clientId, AZURE_TENANT_ID: 'x', AZURE_FEDERATED_TOKEN_FILE: 'x' });
+  if (typeof config === 'string') throw new Error('help was asked for');
   expect(config.secretNamespaces).toEqual([names.a]);
   return config.allowedScopes;
 };

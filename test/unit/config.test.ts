@@ -11,7 +11,7 @@ const webhook = {
 
 const read = (args: readonly string[] = [], environment: Environment = {}): Config => {
   const config = readConfig(args, { ...webhook, ...environment });
-  if (config === 'help') throw new Error('help was asked for');
+  if (typeof config === 'string') throw new Error(`${config} was asked for`);
   return config;
 };
 const mistakes = (args: readonly string[], environment: Environment = webhook): readonly string[] => {
@@ -121,8 +121,9 @@ describe('the configuration', () => {
     expect(read([], { HOSTNAME: 'host' }).podName).toBe('host');
   });
 
-  it('is not read when help is asked for, however wrong it is', () => {
+  it('is not read when help or the version is asked for, however wrong it is', () => {
     expect(readConfig(['--help', '--interval=never'], {})).toBe('help');
+    expect(readConfig(['--version', '--interval=never'], {})).toBe('version');
     for (const flag of [
       '--metrics-addr',
       '--health-addr',
@@ -296,6 +297,12 @@ describe('the sign-in to Azure', () => {
       'AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_FEDERATED_TOKEN_FILE are not set: the workload identity webhook sets them for a pod labelled azure.workload.identity/use: "true" whose ServiceAccount is annotated with azure.workload.identity/client-id.',
     ]);
     expect(mistakes([], { ...webhook, AZURE_TENANT_ID: '' })[0]).toMatch(/^AZURE_TENANT_ID is not set:/);
+  });
+
+  it('needs a client id in place of what stands for it in install.yaml', () => {
+    expect(mistakes([], { ...webhook, AZURE_CLIENT_ID: 'YOUR_CLIENT_ID' })).toEqual([
+      'AZURE_CLIENT_ID is "YOUR_CLIENT_ID", which is no client id: write that of the operator\'s identity into the annotation azure.workload.identity/client-id of its ServiceAccount and restart its pods.',
+    ]);
   });
 
   it.each<[Environment, Partial<Config['azure']>]>([
