@@ -83,13 +83,15 @@ const compiled = (tree: Piece): CompiledQuery => {
  * by name what the emulator doesn't have. Parser and analysis are Microsoft's; how it is run is our reading of Kusto's documentation.
  */
 export const compileQuery = (text: string, form: QueryForm): CompiledQuery | QueryFault => {
-  const { diagnostics, tree } = read(text, form);
-  const [first] = diagnostics;
-  if (first !== undefined) return { fault: `${first.message} (${first.code} at ${first.start})` };
+  const reading = read(text, form);
+  if ('diagnostics' in reading) {
+    const [{ message, code, start }] = reading.diagnostics;
+    return { fault: `${message} (${code} at ${start})` };
+  }
   try {
-    if (form === 'direct') return compiled(tree);
-    checkAlertLimits(tree);
-    const query = compiled(tree);
+    if (form === 'direct') return compiled(reading.tree);
+    checkAlertLimits(reading.tree);
+    const query = compiled(reading.tree);
     return { ...query, run: (rows, now) => query.run(rows, now).slice(0, mostRows) };
   } catch (error) {
     if (error instanceof Refusal) return { fault: error.message };

@@ -1,8 +1,10 @@
+import { isRelation, related, textOperators, type Test } from './comparisons.ts';
 import { functions, pattern, patterned } from './functions.ts';
 import type { Piece } from './language.ts';
+import { and, isReckoning, or, reckoned, timeReckoned } from './reckoning.ts';
 import { missing } from './refusal.ts';
-import { inCalendar, parseDatetime, parseTimespan } from './times.ts';
-import { commonType, convert, folded, hasTerm, inside, isNumeric, parseJson, toText, type Value } from './values.ts';
+import { parseDatetime, parseTimespan } from './times.ts';
+import { commonType, convert, folded, inside, isNumeric, parseJson, toText, type Value } from './values.ts';
 
 /** A row while a query runs: values in the order of the columns. */
 export type Cells = readonly Value[];
@@ -75,93 +77,13 @@ const checkPattern = (piece: Piece): void => {
 const call: Compile = (piece, columns) => {
   const { name } = part(piece, 'Name');
   const parameters = listOf(part(piece, 'ArgumentList'));
-  const run = functions.get(name === 'iif' ? 'iff' : name === 'todynamic' ? 'parse_json' : name);
+  const run = functions.get(name);
   if (run === undefined) throw missing(`the function '${name}()'`);
   if (patterned.includes(name)) checkPattern(parameters[0] ?? nothing);
   const evaluates = parameters.map((each) => compileExpression(each, columns));
   const types = parameters.map(({ type }) => type);
   return (row, now) => run({ values: evaluates.map((evaluate) => evaluate(row, now)), types, now });
 };
-
-type Order = -1 | 0 | 1;
-
-/** Which of two values of the same type, neither null, is the greater. */
-export const orderOf = (left: Value, right: Value): Order => {
-  if (left === right) return 0;
-  return (left as number) < (right as number) ? -1 : 1;
-};
-
-const relations: Readonly<Record<string, (order: Order) => boolean>> = {
-  '==': (order) => order === 0,
-  '!=': (order) => order !== 0,
-  '<>': (order) => order !== 0,
-  '<': (order) => order < 0,
-  '<=': (order) => order <= 0,
-  '>': (order) => order > 0,
-  '>=': (order) => order >= 0,
-};
-
-/** Compares as Kusto does: whether null is equal to null, or less than anything, isn't known; but it isn't equal to what isn't null. */
-const related = (operator: string, left: Value, right: Value): Value => {
-  const holds = relations[operator];
-  if (left !== null && right !== null) return holds?.(orderOf(left, right)) ?? null;
-  if (left === right) return null;
-  return { '==': false, '!=': true, '<>': true }[operator] ?? null;
-};
-
-const comparison: Compile = (piece, columns) => {
-  const [left, right] = [part(piece, 'Left'), part(piece, 'Right')];
-  const [leftValue, rightValue] = [compileExpression(left, columns), compileExpression(right, columns)];
-  const operator = part(piece, 'Operator').text;
-  const type = commonType(left.type, right.type);
-  return (row, now) => related(operator, convert(leftValue(row, now), left.type, type), convert(rightValue(row, now), right.type, type));
-};
-
-type Test = (text: string) => boolean;
-
-const tests: Readonly<Record<string, (wanted: string) => Test>> = {
-  contains: (wanted) => (text) => text.includes(wanted),
-  startswith: (wanted) => (text) => text.startsWith(wanted),
-  endswith: (wanted) => (text) => text.endsWith(wanted),
-  has: (wanted) => (text) => hasTerm(text, wanted),
-};
-
-const caseless =
-  (make: (wanted: string) => Test) =>
-  (wanted: string): Test => {
-    const test = make(folded(wanted));
-    return (text) => test(folded(text));
-  };
-
-const negated =
-  (make: (wanted: string) => Test) =>
-  (wanted: string): Test => {
-    const test = make(wanted);
-    return (text) => !test(text);
-  };
-
-const equal =
-  (wanted: string): Test =>
-  (text: string) =>
-    text === wanted;
-
-const textOperators: ReadonlyMap<string, (wanted: string) => Test> = new Map([
-  ['=~', caseless(equal)],
-  ['!~', negated(caseless(equal))],
-  [
-    'matches regex',
-    (wanted: string): Test => {
-      const regex = pattern(wanted);
-      return (text) => regex.test(text);
-    },
-  ],
-  ...Object.entries(tests).flatMap(([name, make]) => [
-    [name, caseless(make)] as const,
-    [`!${name}`, negated(caseless(make))] as const,
-    [`${name}_cs`, make] as const,
-    [`!${name}_cs`, negated(make)] as const,
-  ]),
-]);
 
 const textComparison =
   (make: (wanted: string) => Test): Compile =>
@@ -177,77 +99,36 @@ const textComparison =
     return (row, now) => make(toText(wanted(row, now), right.type))(toText(text(row, now), left.type));
   };
 
-const and = (left: Value, right: Value): Value => {
-  if (left === false || right === false) return false;
-  return left === null || right === null ? null : true;
-};
-
-const or = (left: Value, right: Value): Value => {
-  if (left === true || right === true) return true;
-  return left === null || right === null ? null : false;
-};
-
-const logical =
-  (combine: (left: Value, right: Value) => Value): Compile =>
+/** What comes of the values on both sides of an operator, once they are of types that go together. */
+const fromSides =
+  (prepare: (value: Value, type: string) => Value, combine: (left: Value, right: Value) => Value): Compile =>
   (piece, columns) => {
     const [left, right] = [part(piece, 'Left'), part(piece, 'Right')];
     const [leftValue, rightValue] = [compileExpression(left, columns), compileExpression(right, columns)];
-    return (row, now) => combine(convert(leftValue(row, now), left.type, 'bool'), convert(rightValue(row, now), right.type, 'bool'));
+    return (row, now) => combine(prepare(leftValue(row, now), left.type), prepare(rightValue(row, now), right.type));
   };
 
-const reckonings: Readonly<Record<string, (left: number, right: number) => number>> = {
-  '+': (left, right) => left + right,
-  '-': (left, right) => left - right,
-  '*': (left, right) => left * right,
-  '/': (left, right) => left / right,
-  // Never negative, says the reference.
-  '%': (left, right) => ((left % right) + Math.abs(right)) % right,
-};
+const to =
+  (type: string) =>
+  (value: Value, from: string): Value =>
+    convert(value, from, type);
 
-const scaled = (operator: string, length: bigint, factor: number): Value => {
-  const result = { '*': Number(length) * factor, '/': Number(length) / factor }[operator];
-  return result !== undefined && Number.isFinite(result) ? BigInt(Math.round(result)) : null;
-};
+const dynamicToReal = (value: Value, type: string): Value => (type === 'dynamic' ? convert(value, type, 'real') : value);
 
-/** Reckons with times: a bigint with a bigint, or with a number that makes it longer or shorter. */
-const timeReckoned = (operator: string, left: Value, right: Value): Value => {
-  if (typeof left === 'number' && typeof right === 'bigint') return operator === '*' ? scaled(operator, right, left) : null;
-  if (typeof left !== 'bigint') return null;
-  if (typeof right === 'number') return scaled(operator, left, right);
-  if (typeof right !== 'bigint') return null;
-  if (operator === '+') return left + right;
-  if (operator === '-') return left - right;
-  return operator === '/' && right !== 0n ? Number(left) / Number(right) : null;
-};
-
-const arithmetic: Compile = (piece, columns) => {
-  const [left, right] = [part(piece, 'Left'), part(piece, 'Right')];
-  const [leftValue, rightValue] = [compileExpression(left, columns), compileExpression(right, columns)];
-  const operator = part(piece, 'Operator').text;
-  const isWhole = piece.type === 'long' || piece.type === 'int';
-  const reckon = reckonings[operator];
-  const operand = (value: Value, type: string): Value => (type === 'dynamic' ? convert(value, type, 'real') : value);
-  return (row, now) => {
-    const [a, b] = [operand(leftValue(row, now), left.type), operand(rightValue(row, now), right.type)];
-    if (typeof a === 'number' && typeof b === 'number') {
-      const result = reckon?.(a, b) ?? null;
-      if (!isWhole || result === null) return result;
-      return Number.isFinite(result) ? Math.trunc(result) : null;
-    }
-    const time = timeReckoned(operator, a, b);
-    return piece.type === 'datetime' && typeof time === 'bigint' ? inCalendar(time) : time;
-  };
-};
-
-const binary: Compile = (piece, columns) => {
-  const operator = part(piece, 'Operator').text;
+const binaryBy = (operator: string, piece: Piece): Compile => {
   const test = textOperators.get(operator);
-  if (test !== undefined) return textComparison(test)(piece, columns);
-  if (operator === 'and' || operator === 'or') return logical(operator === 'and' ? and : or)(piece, columns);
-  if (Object.hasOwn(relations, operator)) return comparison(piece, columns);
-  if (Object.hasOwn(reckonings, operator)) return arithmetic(piece, columns);
+  if (test !== undefined) return textComparison(test);
+  if (operator === 'and') return fromSides(to('bool'), and);
+  if (operator === 'or') return fromSides(to('bool'), or);
+  if (isRelation(operator)) {
+    const type = commonType(part(piece, 'Left').type, part(piece, 'Right').type);
+    return fromSides(to(type), (left, right) => related(operator, left, right));
+  }
+  if (isReckoning(operator)) return fromSides(dynamicToReal, (left, right) => reckoned(operator, left, right, piece.type));
   throw missing(`the operator '${operator}'`);
 };
+
+const binary: Compile = (piece, columns) => binaryBy(part(piece, 'Operator').text, piece)(piece, columns);
 
 const unary: Compile = (piece, columns) => {
   const value = compileExpression(part(piece, 'Expression'), columns);
@@ -282,12 +163,12 @@ const membership: Compile = (piece, columns) => {
 const between: Compile = (piece, columns) => {
   const left = part(piece, 'Left');
   const [first, second] = [part(part(piece, 'Right'), 'First'), part(part(piece, 'Right'), 'Second')];
-  const [tested, from, to] = [left, first, second].map((each) => compileExpression(each, columns));
+  const [tested, from, until] = [left, first, second].map((each) => compileExpression(each, columns));
   const isNegated = part(piece, 'Operator').text.startsWith('!');
   const isLength = second.type === 'timespan' && left.type === 'datetime';
   const type = commonType(left.type, first.type);
   return (row, now) => {
-    const [it = null, low = null, last = null] = [tested?.(row, now), from?.(row, now), to?.(row, now)];
+    const [it = null, low = null, last = null] = [tested?.(row, now), from?.(row, now), until?.(row, now)];
     const high = isLength ? timeReckoned('+', low, last) : last;
     const value = convert(it, left.type, type);
     const isBetween = and(

@@ -83,6 +83,8 @@ const conditional: Run = ({ values }) => {
   return (at === -1 ? values.at(-1) : values[at + 1]) ?? null;
 };
 
+const jsonOf: Run = ({ values: [value = null] }) => (typeof value === 'string' ? parseJson(value) : value);
+
 const bin: Run = ({ values: [value = null, size = null] }) => {
   if (typeof value === 'bigint' && typeof size === 'bigint') {
     if (size <= 0n) return null;
@@ -174,9 +176,11 @@ export const functions: ReadonlyMap<string, Run> = new Map(
     toreal: converted('real'),
     tobool: converted('bool'),
     toboolean: converted('bool'),
-    parse_json: ({ values: [value = null] }) => (typeof value === 'string' ? parseJson(value) : value),
+    parse_json: jsonOf,
+    todynamic: jsonOf,
     case: conditional,
     iff: conditional,
+    iif: conditional,
     coalesce: ({ values, types }) => values.find((value, index) => !isMissing(value, types[index] ?? '')) ?? values.at(-1) ?? null,
     isempty: ({ values: [value = null], types: [type = ''] }) => isMissing(value, type),
     isnotempty: ({ values: [value = null], types: [type = ''] }) => !isMissing(value, type),

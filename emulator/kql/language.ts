@@ -34,11 +34,8 @@ export interface Piece {
   readonly items: readonly Piece[];
 }
 
-/** A query that was read. */
-export interface Reading {
-  readonly diagnostics: readonly Diagnostic[];
-  readonly tree: Piece;
-}
+/** A query that was read: what it consists of, or what is wrong with it. */
+export type Reading = { readonly tree: Piece } | { readonly diagnostics: readonly [Diagnostic, ...(readonly Diagnostic[])] };
 
 // What is used of the parser, which is C# made into JavaScript: constructors are members, and collections have to be walked by hand.
 
@@ -125,7 +122,7 @@ let loaded: Loaded | undefined;
 
 /**
  * Microsoft's own parser and analysis of the Kusto language. It is made for browsers and leaves its names in the global object, so it gets one
- * of its own. Loading takes a fraction of a second and some fifty megabytes: only who asks about a query pays.
+ * of its own. Loading and the first query take about a second and a hundred megabytes: only who asks about a query pays.
  */
 const load = (): Loaded => {
   if (loaded !== undefined) return loaded;
@@ -149,6 +146,9 @@ const kindOf = ({ IsToken, constructor }: Element): string =>
 const childrenOf = (element: Element): Element[] =>
   Array.from({ length: element.ChildCount }, (_, index) => element.GetChild(index)).filter((child) => child !== null);
 
+const columnsOf = (bridge: Bridge, collection: object): Column[] =>
+  listed<{ Name: string; Type: TypeSymbol }>(bridge, collection).map(({ Name, Type }) => ({ name: Name, type: Type.Name }));
+
 const lists = ['SyntaxList', 'SeparatedElement'];
 
 const pieceOf = (element: Element, text: string, bridge: Bridge): Piece => {
@@ -164,24 +164,23 @@ const pieceOf = (element: Element, text: string, bridge: Bridge): Piece => {
     type: type?.Name ?? '',
     name: element.SimpleName ?? '',
     value: element.IsToken ? element.Value : undefined,
-    columns: type?.Columns === undefined ? [] : listed<{ Name: string; Type: TypeSymbol }>(bridge, type.Columns).map(columnOf),
+    columns: type?.Columns === undefined ? [] : columnsOf(bridge, type.Columns),
     parts: lists.includes(kind) ? {} : Object.fromEntries(inside),
     items: lists.includes(kind) ? inside.map(([, piece]) => piece) : [],
   };
 };
-
-const columnOf = ({ Name, Type }: { readonly Name: string; readonly Type: TypeSymbol }): Column => ({ name: Name, type: Type.Name });
 
 const diagnosticsOf = (parsed: Parsed, bridge: Bridge): Diagnostic[] =>
   listed<{ Code: string; Message: string; Severity: string; Start: number; Length: number }>(bridge, parsed.GetDiagnostics())
     .filter(({ Severity }) => Severity === 'Error')
     .map(({ Code, Message, Start, Length }) => ({ code: Code, message: Message, start: Start, length: Length }));
 
-/** Reads a query: what it consists of, and what is wrong with it. */
+/** Reads a query. What is nested too deeply for reading is among what Microsoft's analysis finds wrong. */
 export const read = (text: string, form: QueryForm): Reading => {
   const { bridge, language, globals } = load();
   const parsed = language.KustoCode.ParseAndAnalyze(text, globals[form]);
-  return { diagnostics: diagnosticsOf(parsed, bridge), tree: pieceOf(parsed.Syntax, text, bridge) };
+  const [first, ...more] = diagnosticsOf(parsed, bridge);
+  return first === undefined ? { tree: pieceOf(parsed.Syntax, text, bridge) } : { diagnostics: [first, ...more] };
 };
 
 /** What Microsoft's parser and analysis, which know the table, have against a query: nothing when it is right. */
@@ -194,7 +193,7 @@ const shapeOfElement = (element: Element): string => {
   if (element.IsToken) return element.Text;
   const kind = kindOf(element);
   if (kind === 'LiteralExpression') return `literal ${element.Kind}`;
-  if (kind === 'BracketedName') return element.SimpleName ?? '';
+  if (kind === 'BracketedName') return JSON.stringify(element.SimpleName);
   return `${kind}(${childrenOf(element)
     .map((child) => shapeOfElement(child))
     .join(' ')})`;

@@ -1,4 +1,5 @@
-import { compileExpression, firstWord, listOf, orderOf, part, type Cells, type Evaluate } from './expressions.ts';
+import { orderOf } from './comparisons.ts';
+import { compileExpression, firstWord, listOf, part, type Cells, type Evaluate } from './expressions.ts';
 import type { Piece } from './language.ts';
 import { missing } from './refusal.ts';
 import type { Column } from './schema.ts';
@@ -87,7 +88,7 @@ const sort = ({ piece, before }: Place): Step => ordered(listOf(part(piece, 'Exp
 
 const take = ({ piece }: Place): Step => {
   const count = compileExpression(part(piece, 'Expression'), []);
-  return (rows, now) => rows.slice(0, Number(count([], now)));
+  return (rows, now) => rows.slice(0, Math.max(Number(count([], now)), 0));
 };
 
 const top = (place: Place): Step => {

@@ -158,6 +158,11 @@ describe('what the emulator lacks is refused by name', () => {
     expect(compileQuery(text, 'direct')).toEqual({ fault });
   });
 
+  it('and so is what is nested too deeply', () => {
+    const deep = Array.from({ length: 3000 }, () => 'name == "a"').join(' or ');
+    expect(run(`| where ${deep}`)).toContain('exceeds maximum safe limit');
+  });
+
   it('or understood, whatever it is', () => {
     const word = fc.constantFrom(
       ...'| where project extend take order by name properties.a.b == has in ! "one" \' " ( ) , 7 \n // 1d ago( [ ] now()'.split(/ /u),

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compileQuery, type Row } from '../../../emulator/kql/compile.ts';
 import { diagnose } from '../../../emulator/kql/language.ts';
-import { eventStatuses, maintenanceQuery, upgradeTypes } from '../../../src/core/query.ts';
 import { now } from './queries.ts';
 
 const cluster = {
@@ -36,50 +35,6 @@ const results = (text: string, rows: readonly Row[]): readonly Row[] | string =>
   const query = compileQuery(text, 'alert');
   return 'fault' in query ? query.fault : query.run(rows, now);
 };
-
-describe('the query of our alert rule', () => {
-  const queryWith = (endOfSupport: boolean): string =>
-    maintenanceQuery({ cluster, upgradeTypes, statuses: eventStatuses, endOfSupport, lookBackMinutes: 40, settlingMinutes: 5 });
-  const text = queryWith(false);
-  const endOfSupport = withProperties({
-    eventSource: 'EOLNotification',
-    description: 'KubernetesVersionEOLTwoWeeks',
-    eventDetails: { eolDate: '2026-11-12T11:50:00Z', daysUntilEOL: 12 },
-    lastUpdateTime: undefined,
-  });
-
-  it('is right to Microsoft', () => {
-    expect(diagnose(text, 'alert')).toEqual([]);
-    expect(diagnose(queryWith(true), 'alert')).toEqual([]);
-  });
-
-  it('announces the end of support when it is wanted, with the time that is reckoned', () => {
-    expect(results(queryWith(true), [endOfSupport])).toMatchObject([
-      { eventTime: '2026-11-01T11:50:00.0000000Z', upgradeType: 'EndOfSupport' },
-    ]);
-  });
-
-  it('announces an event', () => {
-    expect(results(text, [row])).toEqual([
-      {
-        eventTime: '2026-11-01T11:50:00.0000000Z',
-        upgradeType: 'NodeOSUpgrade',
-        status: 'Started',
-        plannedStart: '2026-11-01T11:17Z',
-        reason: 'Start NodeOSUpgrade',
-        recordId: '1',
-      },
-    ]);
-  });
-
-  it.each<[string, Row]>([
-    ['of long ago', withProperties({ lastUpdateTime: '2026-11-01T11:19:59Z' })],
-    ['of the end of support', endOfSupport],
-    ['of a cluster whose name is longer', { ...row, id: String(row['id']).replace('/prod/', '/prod-2/') }],
-  ])('leaves out one %s', (_name, other) => {
-    expect(results(text, [other])).toEqual([]);
-  });
-});
 
 describe('the query that Microsoft published', () => {
   // "Azure Kubernetes Service Communication Manager", 2025-04-02, for upgrades of the cluster.
