@@ -231,6 +231,35 @@ describe('pages', () => {
   });
 });
 
+describe('a query', () => {
+  it('reckons, and gives columns the types of Resource Graph', async () => {
+    await using azure = await startAzure({ clock: stoppedClock().now, world: { ...smallWorld(), eventRows: [eventRow('1')] } });
+    const query = `${table} | where properties.eventStatus =~ "scheduled" | project text = toupper(name), whole = 7 / 2, part = 0.5, yes = true, at = bin(now(), 1d), duration = 1h`;
+    const { body } = await ask(azure.send, { query, options: { resultFormat: 'table' } });
+    expect(body.data).toEqual({
+      columns: [
+        { name: 'text', type: 'string' },
+        { name: 'whole', type: 'integer' },
+        { name: 'part', type: 'number' },
+        { name: 'yes', type: 'boolean' },
+        { name: 'at', type: 'datetime' },
+        { name: 'duration', type: 'string' },
+      ],
+      rows: [['1', 3, 0.5, true, '2026-11-01T00:00:00.0000000Z', '01:00:00']],
+    });
+  });
+
+  it.each<[string, string, string]>([
+    ['arg, which is for alert rules', `arg("").${table}`, "The name 'arg' does not refer to any known function. (KS211 at 0)"],
+    ['a column that is not there', `${table} | where colour == 1`, "The name 'colour' does not refer to any known column"],
+  ])('can not have %s', async (_name, query, message) => {
+    await using azure = await startAzure();
+    const { status, body } = await ask(azure.send, { query });
+    expect(status).toBe(400);
+    expect(body.error.details).toContainEqual({ code: 'ParserFailure', message: expect.stringContaining(message) });
+  });
+});
+
 describe('what is refused', () => {
   it.each<[string, object, string]>([
     ['no query', { query: undefined }, 'InvalidRequestContent'],

@@ -172,7 +172,7 @@ describe('what the emulator lacks is refused by name', () => {
         const result = run(words.join(' '), rows);
         expect(typeof result === 'string' || result.length <= rows.length).toBe(true);
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 });

@@ -283,7 +283,7 @@ describe('for any text', () => {
         expect(valueOf(`strcat(${literal(text)}, "") == name`, { name: text })).toBe(true);
         expect(valueOf(literal(text))).toBe(text);
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
   });
 
@@ -296,7 +296,7 @@ describe('for any text', () => {
         fc.pre(term !== undefined);
         expect(valueOf(`name has ${literal(term)}`, { name })).toBe(terms(name).includes(term));
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
   });
 
@@ -309,7 +309,7 @@ describe('for any text', () => {
         expect(valueOf(both, { name })).toBe(`${name.includes(part)}${name.startsWith(part)}${name.endsWith(part)}`);
         expect(valueOf(`indexof(name, ${wanted})`, { name })).toBe(name.indexOf(part));
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
   });
 });
@@ -322,7 +322,7 @@ describe('for any time', () => {
         const text = date.toISOString().replace('Z', `${String(rest).padStart(4, '0')}Z`);
         expect(valueOf('tostring(todatetime(name))', { name: text })).toBe(text);
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
   });
 });

@@ -57,7 +57,7 @@ describe('the shape of a query', () => {
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(shapeWith(literal(text))).toBe(shapeWith('"a"'));
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 
