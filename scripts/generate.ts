@@ -1,18 +1,30 @@
 /**
- * Makes from the CRD, the one source of our kind, the TypeScript types of the program and the CRD template of the chart.
- * With `--check` nothing is written; it fails when a generated file isn't what the CRD says.
+ * Makes from the CRD, the one source of our kind, the TypeScript types of the program and the CRD template of the chart; and from the chart's
+ * values the schema and the README of the chart.
+ * With `--check` nothing is written; it fails when a generated file isn't what its source says.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
+import { chartReadme } from './generate/chart-readme.ts';
+import { chartSchema } from './generate/chart-schema.ts';
+import { valuesPath } from './generate/chart-values.ts';
 import { crdPath, crdTemplate } from './generate/crd-template.ts';
 import { types } from './generate/types.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
+const textOf = (path: string): Promise<string> => readFile(resolve(root, path), 'utf8');
+
+const crd = await textOf(crdPath);
+const values = await textOf(valuesPath);
+const chart = await textOf('charts/aks-notifier/Chart.yaml');
+
 const outputs = [
-  { path: 'src/api/maintenance-notification.ts', from: types },
-  { path: 'charts/aks-notifier/templates/crd.yaml', from: crdTemplate },
-] as const;
+  { path: 'src/api/maintenance-notification.ts', source: crdPath, make: () => types(crd) },
+  { path: 'charts/aks-notifier/templates/crd.yaml', source: crdPath, make: () => crdTemplate(crd) },
+  { path: 'charts/aks-notifier/values.schema.json', source: valuesPath, make: () => chartSchema(values) },
+  { path: 'charts/aks-notifier/README.md', source: valuesPath, make: () => chartReadme(values, chart) },
+];
 
 async function contentOf(path: string): Promise<string | undefined> {
   try {
@@ -24,14 +36,13 @@ async function contentOf(path: string): Promise<string | undefined> {
 }
 
 const check = process.argv.includes('--check');
-const crd = await readFile(resolve(root, crdPath), 'utf8');
 
-for (const { path, from } of outputs) {
+for (const { path, source, make } of outputs) {
   const file = resolve(root, path);
-  const wanted = from(crd);
+  const wanted = make();
   if ((await contentOf(file)) === wanted) continue;
   if (check) {
-    console.error(`${relative(root, file)} isn't what ${crdPath} says: run \`npm run generate\` and commit the result.`);
+    console.error(`${relative(root, file)} isn't what ${source} says: run \`npm run generate\` and commit the result.`);
     process.exitCode = 1;
   } else {
     await mkdir(dirname(file), { recursive: true });

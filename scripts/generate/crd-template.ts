@@ -4,10 +4,15 @@ const nameLine = '  name: maintenancenotifications.aks-notifier.dev\n';
 
 const metadata = `${nameLine}  labels:
     {{- include "aks-notifier.labels" . | nindent 4 }}
-  {{- if .Values.crds.keep }}
+  {{- if or .Values.crds.keep .Values.crds.annotations }}
   annotations:
+    {{- if .Values.crds.keep }}
     # Helm leaves the CRD, and with it every MaintenanceNotification, where it is when the release goes.
     helm.sh/resource-policy: keep
+    {{- end }}
+    {{- with .Values.crds.annotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   {{- end }}
 `;
 

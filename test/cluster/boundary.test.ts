@@ -361,7 +361,11 @@ describe('the chart refuses', () => {
     ['no namespaces of Secrets', { receiverSecrets: null }, 'receiverSecrets must have'],
     ['namespaces of Secrets that are null', { 'receiverSecrets.namespaces': null }, 'receiverSecrets.namespaces must be a list'],
     ['watched namespaces that are null', { watchNamespaces: null }, 'watchNamespaces must be a list'],
-    ['a misspelt part of the boundary', { 'allowedScopes.namespace.blue': [shop] }, 'allowedScopes.namespace is no value of this chart'],
+    [
+      'a misspelt part of the boundary',
+      { 'allowedScopes.namespace.blue': [shop] },
+      "at '/allowedScopes': additional properties 'namespace' not allowed",
+    ],
     ['watched namespaces that are no list', { watchNamespaces: 'blue' }, 'watchNamespaces must be a list'],
     ['namespaces of Secrets that are no list', { receiverSecrets: { namespaces: 'blue' } }, 'receiverSecrets.namespaces must be a list'],
   ])('%s', async (_, wrong, said) => {

@@ -4,12 +4,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { crdPath, crdTemplate } from '../../scripts/generate/crd-template.ts';
+import { chartReadme } from '../../scripts/generate/chart-readme.ts';
+import { chartSchema } from '../../scripts/generate/chart-schema.ts';
+import { chartValues, leavesOf, valuesPath } from '../../scripts/generate/chart-values.ts';
 import { types } from '../../scripts/generate/types.ts';
 
 const root = join(import.meta.dirname, '../..');
 const crd = readFileSync(join(root, crdPath), 'utf8');
 const typesPath = 'src/api/maintenance-notification.ts';
 const templatePath = 'charts/aks-notifier/templates/crd.yaml';
+const schemaPath = 'charts/aks-notifier/values.schema.json';
+const readmePath = 'charts/aks-notifier/README.md';
+const outputs = [
+  [typesPath, crdPath],
+  [templatePath, crdPath],
+  [schemaPath, valuesPath],
+  [readmePath, valuesPath],
+] as const;
 
 describe('generate', () => {
   let copy: string;
@@ -18,7 +29,7 @@ describe('generate', () => {
 
   beforeEach(() => {
     copy = mkdtempSync(join(tmpdir(), 'generate-'));
-    for (const path of ['scripts', 'crds', 'package.json', typesPath, templatePath])
+    for (const path of ['scripts', 'crds', 'package.json', typesPath, 'charts'])
       cpSync(join(root, path), join(copy, path), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   });
@@ -28,11 +39,11 @@ describe('generate', () => {
     expect(generate('--check')).toMatchObject({ status: 0, stderr: '' });
   });
 
-  it.each([typesPath, templatePath])('--check names %s when it is stale, and leaves it as it is', (path) => {
+  it.each(outputs)('--check names %s when it is stale, and leaves it as it is', (path, source) => {
     writeFileSync(join(copy, path), 'changed by hand\n');
     expect(generate('--check')).toMatchObject({
       status: 1,
-      stderr: `${path} isn't what ${crdPath} says: run \`npm run generate\` and commit the result.\n`,
+      stderr: `${path} isn't what ${source} says: run \`npm run generate\` and commit the result.\n`,
     });
     expect(readFileSync(join(copy, path), 'utf8')).toBe('changed by hand\n');
   });
@@ -47,9 +58,9 @@ describe('generate', () => {
 
   it('writes stale and missing files', () => {
     writeFileSync(join(copy, typesPath), 'stale\n');
-    rmSync(join(copy, 'charts'), { recursive: true });
+    rmSync(join(copy, 'charts/aks-notifier/templates'), { recursive: true });
     expect(generate()).toMatchObject({ status: 0 });
-    for (const path of [typesPath, templatePath]) {
+    for (const [path] of outputs) {
       expect(readFileSync(join(copy, path), 'utf8')).toBe(readFileSync(join(root, path), 'utf8'));
     }
   });
@@ -94,3 +105,59 @@ describe('the template of the CRD', () => {
     expect(() => crdTemplate(crd.replace('  name: maintenancenotifications', '  name: others'))).toThrow(/has no line `name: maintenance/);
   });
 });
+
+describe('the values of the chart', () => {
+  const yaml = readFileSync(join(root, valuesPath), 'utf8');
+  const values = leavesOf(chartValues(yaml));
+
+  it('stand in the README with their defaults and comments, every one', () => {
+    const readme = readFileSync(join(root, readmePath), 'utf8');
+    const rows = readme.split('\n').filter((line) => line.startsWith('| `'));
+    for (const { path, default: value } of values)
+      expect(rows.filter((row) => row.startsWith(`| \`${path}\` | \`${JSON.stringify(value)}\` | `))).toHaveLength(1);
+    expect(values.length).toBeGreaterThan(90);
+  });
+
+  it('stand in the schema, which knows no others', () => {
+    const pathsOf = (schema: Schema, prefix = ''): readonly string[] =>
+      Object.entries(schema.properties ?? {}).flatMap(([name, each]) =>
+        each.properties ? pathsOf(each, `${prefix}${name}.`) : [`${prefix}${name}`],
+      );
+    const known = pathsOf(JSON.parse(readFileSync(join(root, schemaPath), 'utf8')));
+    const inValues = values.map(({ path }) => path.replace(/^global\..*/, 'global'));
+    expect(known.toSorted()).toEqual([...new Set([...inValues, 'enabled'])].toSorted());
+  });
+
+  it("are strict below the root, and loose only where the keys are the user's or Kubernetes' own", () => {
+    const looseOf = (schema: Schema, path = ''): readonly string[] => [
+      ...(schema.type === 'object' && schema.additionalProperties !== false ? [path] : []),
+      ...Object.entries(schema.properties ?? {}).flatMap(([name, each]) => looseOf(each, `${path}.${name}`)),
+    ];
+    const loose = looseOf(JSON.parse(readFileSync(join(root, schemaPath), 'utf8')));
+    expect(loose.filter((path) => !/(annotations|labels|podAnnotations|podLabels)$/i.test(path))).toEqual([
+      '.global',
+      '.podSecurityContext',
+      '.securityContext',
+      '.resources',
+      '.nodeSelector',
+      '.affinity',
+    ]);
+  });
+
+  it('are refused without a comment', () => {
+    expect(() => chartValues('a:\n  # says something\n  b: 1\n  c: 2\n')).toThrow(`${valuesPath} says nothing about a.c`);
+    expect(chartReadme('# Says | something.\na: 1\n', 'kubeVersion: ">=1.29.0-0"')).toContain('| `a` | `1` | Says \\| something. |');
+  });
+
+  it('are refused when the schema says more about one that is gone', () => {
+    expect(() => chartSchema(yaml.replace('logLevel: info', 'logLevels: info'))).toThrow(
+      `scripts/generate/chart-schema.ts names values that ${valuesPath} doesn't have: logLevel`,
+    );
+  });
+});
+
+interface Schema {
+  readonly type?: string;
+  readonly additionalProperties?: unknown;
+  readonly properties?: Readonly<Record<string, Schema>>;
+}

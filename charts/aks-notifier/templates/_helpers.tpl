@@ -21,11 +21,48 @@ app.kubernetes.io/name: {{ include "aks-notifier.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{- /* Ours, and those of a value; of two with one name ours counts. */}}
+{{- define "aks-notifier.labelsAnd" -}}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{ include "aks-notifier.selectorLabels" .root }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: aks-notifier
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{- $theirs := merge dict (default dict .labels) (default dict .root.Values.global.commonLabels) }}
+{{- with omit $theirs "helm.sh/chart" "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/version" "app.kubernetes.io/part-of" "app.kubernetes.io/managed-by" }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{- define "aks-notifier.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{ include "aks-notifier.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- include "aks-notifier.labelsAnd" (dict "root" . "labels" dict) }}
+{{- end }}
+
+{{- /* Other charts take names in global.imagePullSecrets, so both are taken. */}}
+{{- define "aks-notifier.imagePullSecrets" -}}
+{{- $secrets := list }}
+{{- range concat (default list .Values.global.imagePullSecrets) (default list .Values.imagePullSecrets) }}
+{{- $secrets = append $secrets (ternary (dict "name" .) . (kindIs "string" .)) }}
+{{- end }}
+{{- with uniq $secrets }}
+{{- toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- /* Each with our selector unless it has one. */}}
+{{- define "aks-notifier.topologySpreadConstraints" -}}
+{{- $ours := dict "labelSelector" (dict "matchLabels" (include "aks-notifier.selectorLabels" . | fromYaml)) }}
+{{- $constraints := list }}
+{{- range .Values.topologySpreadConstraints }}
+{{- $constraints = append $constraints (ternary . (merge dict . $ours) (hasKey . "labelSelector")) }}
+{{- end }}
+{{- with $constraints }}
+{{- toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "aks-notifier.serviceAccountName" -}}
+{{- default (include "aks-notifier.fullname" .) .Values.serviceAccount.name }}
 {{- end }}
 
 {{- /* ClusterRoles are shared by all namespaces, so two releases of one name mustn't meet. */}}
@@ -37,7 +74,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .Values.image.digest }}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest }}
 {{- else }}
-{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) }}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion | toString) }}
 {{- end }}
 {{- end }}
 
@@ -73,7 +110,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- define "aks-notifier.subjects" -}}
 - kind: ServiceAccount
-  name: {{ include "aks-notifier.fullname" . }}
+  name: {{ include "aks-notifier.serviceAccountName" . }}
   namespace: {{ .Release.Namespace }}
 {{- end }}
 
@@ -114,6 +151,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 listed it would mean: everything. So it is a mistake. */}}
 {{- define "aks-notifier.check" -}}
 {{- include "aks-notifier.checkNamespaces" (dict "path" "watchNamespaces" "value" .Values.watchNamespaces) }}
+{{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
+{{- fail "serviceAccount.create is false and serviceAccount.name is empty: name the ServiceAccount that the federated credential is for" }}
+{{- end }}
+{{- if and .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled }}
+{{- fail "metrics.serviceMonitor.enabled and metrics.podMonitor.enabled are both true, and every series would be scraped twice: turn one off" }}
+{{- end }}
+{{- if eq (int .Values.metrics.port) (int .Values.healthPort) }}
+{{- fail "metrics.port and healthPort are the same: give each a port of its own" }}
+{{- end }}
 {{- if not (kindIs "map" .Values.receiverSecrets) }}
 {{- fail "receiverSecrets must have its fields: write receiverSecrets: {namespaces: []} to read no Secret, or leave it out" }}
 {{- end }}
@@ -121,9 +167,6 @@ listed it would mean: everything. So it is a mistake. */}}
 {{- fail "allowedScopes must have its fields: write allowedScopes: {all: [], namespaces: {}} to allow everything, or leave it out" }}
 {{- end }}
 {{- include "aks-notifier.checkNamespaces" (dict "path" "receiverSecrets.namespaces" "value" .Values.receiverSecrets.namespaces) }}
-{{- range $name := keys (omit .Values.allowedScopes "all" "namespaces") }}
-{{- fail (printf "allowedScopes.%s is no value of this chart: write allowedScopes.all or allowedScopes.namespaces" $name) }}
-{{- end }}
 {{- include "aks-notifier.checkScopes" (dict "path" "allowedScopes.all" "value" .Values.allowedScopes.all) }}
 {{- if not (kindIs "map" .Values.allowedScopes.namespaces) }}
 {{- fail "allowedScopes.namespaces must say for each namespace what its objects may reach, such as {team-a: [/subscriptions/<id>/resourceGroups/shop]}, or {} for none" }}

@@ -10,7 +10,7 @@ export class Refusal extends Error {
 const podFields = new Set(
   `containers volumes serviceAccount serviceAccountName automountServiceAccountToken terminationGracePeriodSeconds restartPolicy
   dnsPolicy schedulerName securityContext enableServiceLinks imagePullSecrets affinity nodeSelector tolerations
-  topologySpreadConstraints priority priorityClassName preemptionPolicy`.split(/\s+/),
+  topologySpreadConstraints priority priorityClassName preemptionPolicy hostUsers`.split(/\s+/),
 );
 const containerFields = new Set(
   `name command args env ports volumeMounts livenessProbe readinessProbe startupProbe
