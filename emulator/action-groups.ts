@@ -84,28 +84,38 @@ export const deliveryFault = (
   return status === 'Enabled' ? receiverFaults[key] : `The receiver '${name}' is not enabled.`;
 };
 
-type Defaults = Azure['settings']['defaults'];
+/** Lists whose receivers have `managedIdentity`. */
+const withIdentity = new Set<string>([
+  'webhookReceivers',
+  'eventHubReceivers',
+  'automationRunbookReceivers',
+  'logicAppReceivers',
+  'azureFunctionReceivers',
+]);
 
 /** The fields of a receiver that come back whether or not they were sent. */
-const receiverDefaults = (list: string, defaults: Defaults): Receiver => {
+const receiverDefaults = ({ settings: { defaults }, state }: Azure, list: string): Receiver => {
   if (defaults === 'none') return {};
   return {
     ...(withCommonSchema.has(list) ? { useCommonAlertSchema: false } : {}),
     ...(withStatus.has(list) ? { status: 'Enabled' } : {}),
     ...(defaults === 'all' && list === 'webhookReceivers' ? { useAadAuth: false } : {}),
+    ...(defaults === 'all' && withIdentity.has(list) ? { managedIdentity: 'None' } : {}),
+    ...(defaults === 'all' && list === 'eventHubReceivers' ? { tenantId: state.tenantId } : {}),
   };
 };
 
-const receiverToWire = ({ receiverStatus = {} }: StoredActionGroup, list: string, receiver: Receiver, defaults: Defaults): Receiver => {
+const receiverToWire = (azure: Azure, { receiverStatus = {} }: StoredActionGroup, list: string, receiver: Receiver): Receiver => {
   const status = withStatus.has(list) ? receiverStatus[String(receiver['name']).toLowerCase()] : undefined;
-  return { ...receiverDefaults(list, defaults), ...receiver, ...(status === undefined ? {} : { status }) };
+  return { ...receiverDefaults(azure, list), ...receiver, ...(status === undefined ? {} : { status }) };
 };
 
-const propertiesToWire = (group: StoredActionGroup, defaults: Defaults): Record<string, unknown> => {
+const propertiesToWire = (azure: Azure, group: StoredActionGroup): Record<string, unknown> => {
+  const { defaults } = azure.settings;
   const { properties } = group.body;
   const lists = receiverLists
     .filter((list) => defaults !== 'none' || (properties[list] ?? []).length > 0)
-    .map((list) => [list, (properties[list] ?? []).map((receiver) => receiverToWire(group, list, receiver, defaults))]);
+    .map((list) => [list, (properties[list] ?? []).map((receiver) => receiverToWire(azure, group, list, receiver))]);
   const { groupShortName, enabled, incidentReceivers = defaults === 'all' ? [] : null } = properties;
   return {
     groupShortName,
@@ -130,7 +140,7 @@ export const actionGroupToWire = (azure: Azure, group: StoredActionGroup): WireR
     kind: null,
     tags,
     ...(group.identity === undefined ? {} : { identity: identityToWire(azure, group.identity) }),
-    properties: propertiesToWire(group, azure.settings.defaults),
+    properties: propertiesToWire(azure, group),
   });
 };
 

@@ -62,7 +62,7 @@ export interface Settings {
   /**
    * Which fields that weren't sent come back with their defaults. `recorded`: a rule's `enabled`, the lists of receivers, their `status` and
    * `useCommonAlertSchema`; `none`: not even these; `all`: also those of a rule's conditions, `autoMitigate`, `skipQueryValidation`, a null
-   * `muteActionsDuration` and the like. Default `recorded`.
+   * `muteActionsDuration`, and of receivers `managedIdentity`, `useAadAuth` and an event hub's `tenantId`. Default `recorded`.
    */
   readonly defaults: 'recorded' | 'none' | 'all';
   /** `bare`: roles are named without the subscription, `/providers/Microsoft.Authorization/roleDefinitions/…`. Default `subscription`. */

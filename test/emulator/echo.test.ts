@@ -12,10 +12,12 @@ import {
   roles,
   startAzure,
   subscription,
+  tenantId,
   userAssignedId,
   versions,
   watcherPrincipalId,
 } from './fixtures.ts';
+import { oneOfEachInAzure } from '../support/receivers.ts';
 
 const dimension = (name: string) => ({ name, operator: 'Include', values: ['*'] });
 const groupId = `${group}/providers/Microsoft.Insights/actionGroups/Team`;
@@ -228,6 +230,19 @@ describe('how a resource comes back', () => {
     expect('enabled' in read.rule.properties).toBe(defaults !== 'none');
     expect('smsReceivers' in read.team.properties).toBe(defaults !== 'none');
     expect('status' in read.team.properties.emailReceivers[0]).toBe(defaults !== 'none');
+  });
+
+  it('defaults: all, of receivers', async () => {
+    const { tenantId: _, ...hub } = oneOfEachInAzure.eventHubReceivers[0];
+    const { logicAppReceivers, smsReceivers } = oneOfEachInAzure;
+    const team = actionGroup({ eventHubReceivers: [hub], logicAppReceivers, smsReceivers });
+    await using read = await writeAll({ defaults: 'all' }, { rule: alertRule({}), group: team });
+    expect(read.team.properties).toMatchObject({
+      eventHubReceivers: [{ ...hub, managedIdentity: 'None', tenantId }],
+      logicAppReceivers: [{ ...logicAppReceivers[0], managedIdentity: 'None' }],
+      smsReceivers: [{ ...smsReceivers[0], status: 'Enabled' }],
+    });
+    expect('managedIdentity' in read.team.properties.smsReceivers[0]).toBe(false);
   });
 
   it('what was sent wins over a default', async () => {

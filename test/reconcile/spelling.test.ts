@@ -2,16 +2,19 @@ import * as fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Settings } from '../../emulator/settings.ts';
 import { specWith } from '../support/notification.ts';
+import { oneOfEach } from '../support/receivers.ts';
 import { startBench, type Bench } from '../support/reconcile-bench.ts';
 
 let bench: Bench;
 afterEach(() => bench[Symbol.asyncDispose]());
 
+const { tenantId: _, ...hub } = oneOfEach.eventHub[0];
+const hubWithoutTenant = { ...hub, name: 'hub 2' };
 const spec = specWith({
   receivers: {
-    email: [{ address: 'a@contoso.com' }, { address: 'b@contoso.com', name: 'On Call' }],
-    webhook: [{ name: 'hook', serviceUri: 'https://example.com/?key=SECRET' }],
-    armRole: [{ name: 'owners', roleId: '8e3af657-a8ff-443c-a75c-2fe8c4bcb635' }],
+    ...oneOfEach,
+    email: [{ address: 'a@contoso.com' }, ...oneOfEach.email],
+    eventHub: [oneOfEach.eventHub[0], hubWithoutTenant],
   },
   alertRule: { customProperties: { team: 'blue' }, evaluationFrequency: '1h', emailSubject: 'AKS: ${data.essentials.alertRule}' },
   tags: { Team: 'Blue' },

@@ -6,6 +6,7 @@ import type { MaintenanceNotificationSpec } from '../../src/api/maintenance-noti
 import { readerRoleId, reconcileAnnotation } from '../../src/api/names.ts';
 import { ownerDescription } from '../../src/core/owner.ts';
 import { clusterId } from './notification.ts';
+import { oneOfEach } from './receivers.ts';
 import {
   key,
   operatorClientId,
@@ -155,7 +156,18 @@ const specs: fc.Arbitrary<MaintenanceNotificationSpec> = fc
   .record({
     tells: fc.constantFrom('own', 'own and others', 'others'),
     email: fc.subarray(['a@contoso.com', 'b@contoso.com', 'c@contoso.com'], { minLength: 1 }),
-    webhook: fc.boolean(),
+    kinds: fc.subarray([
+      'sms',
+      'voice',
+      'webhook',
+      'armRole',
+      'azureApp',
+      'logicApp',
+      'azureFunction',
+      'automationRunbook',
+      'eventHub',
+      'itsm',
+    ] as const),
     readerScopes: fc.option(fc.subarray(['Cluster', 'ResourceGroup', 'Subscription'] as const), { nil: undefined }),
     placement: fc.constantFrom(
       undefined,
@@ -181,11 +193,11 @@ const specs: fc.Arbitrary<MaintenanceNotificationSpec> = fc
     upgradeTypes: fc.constantFrom(undefined, ['NodeOSUpgrade'] as const),
     suspend: fc.constantFrom(...Array.from({ length: 9 }, () => undefined), true),
   })
-  .map(({ tells, email, webhook, ...rest }) => {
-    const hooks = webhook ? { webhook: [{ name: 'hook', serviceUri: 'https://example.com/' }] } : {};
+  .map(({ tells, email, kinds, ...rest }) => {
+    const others = Object.fromEntries(kinds.map((kind) => [kind, oneOfEach[kind]]));
     const spec = {
       clusterResourceId: clusterId,
-      ...(tells === 'others' ? {} : { receivers: { email: email.map((address) => ({ address })), ...hooks } }),
+      ...(tells === 'others' ? {} : { receivers: { email: email.map((address) => ({ address })), ...others } }),
       ...(tells === 'own' ? {} : { actionGroupIds: [onCallGroupId] }),
       ...rest,
     };
