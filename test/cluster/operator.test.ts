@@ -215,11 +215,12 @@ describe('a live object', () => {
     await remove(namespace);
   });
 
-  it('stays as it is in Azure when it comes to ask for what is not supported yet, and can still be deleted', async () => {
+  it('stays as it is in Azure when its spec becomes one that can’t be carried out, and can still be deleted', async () => {
     const namespace = await applyMinimal();
     const before = inAzure(namespace);
     stage.emulator.journal.clear();
-    const sms = [{ name: 'duty', countryCode: '49', phoneNumber: '1700000000' }];
+    // The name that the mail receiver has.
+    const sms = [{ name: 'OnCall@contoso.com', countryCode: '49', phoneNumber: '1700000000' }];
     await stage.kubectl(['patch', 'mn', 'prod', '-n', namespace, '--type=merge', '-p', JSON.stringify({ spec: { receivers: { sms } } })]);
     const stalled = await stage.waitForStatus(namespace, 'prod', 'Stalled', isStalled);
 

@@ -1,9 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { clusterId, isReady, operatorUser, startStage, type Stage } from '../support/stage.ts';
 import { waitFor } from '../support/wait.ts';
 
 let stage: Stage;
 let team = '';
+let everyKind = '';
 
 const value = 'https://hooks.contoso.com/services/T00000000/b0c1d2e3f4a5?sig=a1b2c3d4e5f6';
 const changed = 'https://hooks.contoso.com/services/T11111111/99887766554433?sig=ffeeddccbbaa';
@@ -11,8 +13,10 @@ const changed = 'https://hooks.contoso.com/services/T11111111/99887766554433?sig
 beforeAll(async () => {
   stage = await startStage();
   team = await stage.controlPlane.createNamespace('team');
+  everyKind = await stage.controlPlane.createNamespace('every-kind');
   await stage.install([
-    `receiverSecrets.namespaces={${team}}`,
+    `receiverSecrets.namespaces={${team},${everyKind}}`,
+    `allowedScopes.namespaces.${everyKind}={${clusterId('prod').split('/resourceGroups')[0]}}`,
     `allowedScopes.namespaces.${team}={${clusterId('prod').split('/providers')[0]}}`,
   ]);
 });
@@ -41,9 +45,9 @@ const stalledBy = async (name: string, namespace = team): Promise<string> => {
   const stalled = status?.conditions?.find(({ type }) => type === 'Stalled');
   return `${stalled?.reason}: ${stalled?.message}`;
 };
-const lookNow = async (name: string, request: string): Promise<void> => {
-  await stage.kubectl(['annotate', 'mn', name, '-n', team, '--overwrite', `aks-notifier.dev/reconcile-requested-at=${request}`]);
-  await stage.waitForStatus(team, name, `the echo of ${request}`, ({ status }) => status?.lastHandledReconcileAt === request);
+const lookNow = async (name: string, request: string, namespace = team): Promise<void> => {
+  await stage.kubectl(['annotate', 'mn', name, '-n', namespace, '--overwrite', `aks-notifier.dev/reconcile-requested-at=${request}`]);
+  await stage.waitForStatus(namespace, name, `the echo of ${request}`, ({ status }) => status?.lastHandledReconcileAt === request);
 };
 const groups = (): string => JSON.stringify(stage.emulator.resources().actionGroups);
 
@@ -70,6 +74,27 @@ it('the address in a Secret reaches the action group, is followed when it change
   // Asked for one by one, by the name that the object gives.
   const reads = (await stage.controlPlane.auditEvents({ user: operatorUser, since })).filter(({ resource }) => resource === 'secrets');
   expect(new Set(reads.map(({ verb, namespace, name }) => `${verb} ${namespace}/${name}`))).toEqual(new Set([`get ${team}/hooks`]));
+});
+
+it('receivers of every kind, as the example has them, stand in Azure, and no look for drift finds a difference', async () => {
+  const example = await readFile(new URL('../../examples/receivers.yaml', import.meta.url), 'utf8');
+  const hooks = Object.fromEntries(
+    ['chat', 'to-teams', 'calendar', 'scale-out'].map((name) => [name, `https://${name}.contoso.com/?key=K`]),
+  );
+  const metadata = { name: 'hooks', namespace: everyKind };
+  await stage.kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata, stringData: hooks }));
+  await stage.kubectl(['apply', '-n', everyKind, '-f', '-'], example);
+  const { status } = await stage.waitForStatus(everyKind, 'prod-receivers', 'Ready', isReady);
+  const group = stage.emulator.resources().actionGroups.find(({ id }) => id.toLowerCase() === status?.actionGroupId?.toLowerCase());
+  const { groupShortName: _, enabled: __, ...lists } = (group?.['properties'] ?? {}) as Readonly<Record<string, readonly object[]>>;
+  expect(Object.keys(lists)).toHaveLength(11);
+  expect(Object.values(lists).map(({ length }) => length > 0)).toEqual(Object.keys(lists).map(() => true));
+  for (const url of Object.values(hooks)) expect(JSON.stringify(lists)).toContain(url);
+
+  stage.emulator.journal.clear();
+  await lookNow('prod-receivers', 'quiet', everyKind);
+  expect(stage.emulator.journal.calls({ kind: 'arm' }).filter(({ method }) => method !== 'GET')).toEqual([]);
+  await stage.kubectl(['delete', 'mn', 'prod-receivers', '-n', everyKind, '--timeout=60s']);
 });
 
 it('an object in another namespace gets neither a Secret nor a cluster that is not allowed to it', async () => {
