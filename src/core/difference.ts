@@ -30,7 +30,7 @@ const smallNamed = (stranger: string): string => stranger.replace(/\[.*\]/s, (na
 const actionGroupFields = (group: ActionGroup): Fields => ({
   enabled: String(group.enabled),
   shortName: group.shortName,
-  ...Object.assign({}, ...group.receivers.map(comparableReceiver)),
+  ...Object.fromEntries(group.receivers.flatMap((each) => Object.entries(comparableReceiver(each)))),
   ...Object.fromEntries(group.strangers.map((stranger) => [`receivers.${smallNamed(stranger)}`, 'present'])),
   ...tagFields(group.tags),
 });

@@ -14,12 +14,14 @@ const named = (one: string, other: string): boolean => one.toLowerCase() === oth
  * too: "Receivers that are not Enabled will not receive any communications" (Microsoft's specification of action groups; which of the two an
  * unconfirmed address has is not documented). What a PUT answers is not looked at, so that a state that lasts seconds tells nobody.
  */
-export const notEnabledOf = (desired: ActionGroup, observed: ActionGroup | undefined): readonly NotEnabled[] =>
-  desired.receivers.flatMap(({ kind, name }) =>
-    (observed?.notEnabled ?? []).flatMap((each) =>
-      each.kind === kind && named(each.name, name) ? [Object.assign({}, each, { name })] : [],
-    ),
-  );
+export const notEnabledOf = (desired: ActionGroup, observed: ActionGroup | undefined): readonly NotEnabled[] => {
+  const keyOf = ({ kind, name }: { readonly kind: string; readonly name: string }): string => `${kind} ${name.toLowerCase()}`;
+  const seen = new Map(observed?.notEnabled.map((each) => [keyOf(each), each]));
+  return desired.receivers.flatMap((receiver) => {
+    const found = seen.get(keyOf(receiver));
+    return found ? [{ ...found, name: receiver.name }] : [];
+  });
+};
 
 /** Longer lists are cut: the status has all. */
 const mostNamed = 5;
