@@ -123,6 +123,23 @@ describe('one minimal object', () => {
     expect((await object(namespace)).status?.lastHandledReconcileAt).toBe('2026-11-23T07:00:00Z');
     await remove(namespace);
   });
+
+  it('sends a test notice when it is asked to, and says what became of it', async () => {
+    const namespace = await applyMinimal();
+    const group = (await object(namespace)).status?.actionGroupId?.split('/').at(-1);
+    await stage.kubectl(['annotate', 'mn', 'prod', '-n', namespace, 'aks-notifier.dev/test-notification-requested-at=please']);
+    const told = await stage.waitForStatus(
+      namespace,
+      'prod',
+      'what became of the test',
+      ({ status }) => status?.testNotification?.state === 'Succeeded',
+    );
+    expect(told.status?.testNotification?.receivers).toMatchObject([{ kind: 'email', status: 'Succeeded' }]);
+    expect(stage.emulator.mailbox.messages().filter(({ actionGroup }) => actionGroup === group)).toMatchObject([{ isTest: true }]);
+    await waitFor('the events of the test', async () => (await eventReasons(namespace)).includes('TestNotificationSucceeded'));
+    expect(await eventReasons(namespace)).toContain('TestNotificationSent');
+    await remove(namespace);
+  });
 });
 
 describe('a live object', () => {

@@ -40,15 +40,8 @@ const looks = (): number => bench.azureCalls().filter((line) => line.startsWith(
 const testEvents = (): readonly string[] => bench.events.filter((event) => event.includes('TestNotification'));
 const groupId = (): string => bench.object().status!.actionGroupId!;
 
-/** The tests that Azure has taken, oldest first. */
-const sentOf = ({ emulator }: Bench): readonly number[] =>
-  emulator.journal
-    .calls({ kind: 'arm' })
-    .filter(
-      ({ method, type, fault, status }) =>
-        method === 'POST' && /createNotifications/i.test(type ?? '') && (fault === undefined ? status === 202 : /after|garble/.test(fault)),
-    )
-    .map(({ at }) => Date.parse(at));
+/** When the tests came that are in the mailbox, oldest first. */
+const arrivals = (): readonly number[] => bench.emulator.mailbox.messages().map(({ at }) => Date.parse(at));
 
 /** By the clock of the operator, as Azure's. */
 const start = async (options: Partial<EmulatorOptions> = {}, of: MaintenanceNotificationSpec = spec): Promise<void> => {
@@ -76,6 +69,7 @@ describe('a request for a test notice', () => {
     expect(test()?.notificationId).toMatch(/^\d+$/);
     await untilToldAll();
     expect(posts()).toEqual(['POST actionGroups/createNotifications 202']);
+    expect(bench.emulator.mailbox.messages()).toMatchObject([{ to: 'oncall@contoso.com', isTest: true, at: '2026-01-01T12:00:00.000Z' }]);
     expect(test()).toEqual({
       requestedAt: 'first',
       sentAt: '2026-01-01T12:00:00Z',
@@ -433,7 +427,7 @@ describe('an answer of Azure that is', () => {
       await bench.run();
     }
     expect(posts()).toHaveLength(1);
-    expect(sentOf(bench)).toHaveLength(sent);
+    expect(arrivals()).toHaveLength(sent);
     expect(ready()).toBe('True');
   });
 
@@ -520,7 +514,7 @@ describe('a crash', () => {
         crashing.writes();
         bench.restart();
         await untilToldAll();
-        ends.push([write, when, sentOf(bench).length, test()?.state]);
+        ends.push([write, when, arrivals().length, test()?.state]);
         if (write < total || when === 'before') await bench[Symbol.asyncDispose]();
       }
     expect(ends).toEqual([
@@ -562,7 +556,7 @@ describe('any history of requests, crashes, lost answers and changes', () => {
         await bench.run();
         const values: string[] = [];
         bench.bend = (azure): Azure => azure;
-        const before = sentOf(bench).length;
+        const before = arrivals().length;
         for (const each of steps) {
           let crashing: ReturnType<typeof crashAt> | undefined;
           if (each.do === 'ask') ask(`${round}${each.value}`);
@@ -570,17 +564,17 @@ describe('any history of requests, crashes, lost answers and changes', () => {
           if (each.do === 'suspend') bench.apply({ ...spec, suspend: each.suspend });
           if (each.do === 'lose') bench.emulator.faults.add({ match: { type }, times: 1, effect: { kind: 'reset', when: each.when } });
           if (each.do === 'crash') crashing = crashAt({ write: each.write, when: each.when });
-          const sent = sentOf(bench).length;
+          const sent = arrivals().length;
           await bench.run().catch((error: unknown) => {
             if (!(error instanceof Crash)) throw error;
             bench.restart();
           });
           crashing?.writes();
           const value = bench.object().metadata.annotations?.[annotation] ?? '';
-          for (let more = sentOf(bench).length; more > sent; more -= 1) values.push(value);
+          for (let more = arrivals().length; more > sent; more -= 1) values.push(value);
         }
         bench.emulator.faults.clear();
-        const times = sentOf(bench).slice(before);
+        const times = arrivals().slice(before);
         all += times.length;
         expect(values).toHaveLength(new Set(values).size);
         expect(times.slice(1).filter((time, index) => time - times[index]! < 10 * minute)).toEqual([]);

@@ -40,6 +40,8 @@ const operatorActions = [
   'Microsoft.Insights/actionGroups/read',
   'Microsoft.Insights/actionGroups/write',
   'Microsoft.Insights/actionGroups/delete',
+  'Microsoft.Insights/actionGroups/createNotifications/action',
+  'Microsoft.Insights/actionGroups/notificationStatus/read',
   'Microsoft.ContainerService/managedClusters/read',
   'Microsoft.ContainerService/managedClusters/maintenanceConfigurations/read',
   'Microsoft.Authorization/roleAssignments/read',
