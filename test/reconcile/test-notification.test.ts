@@ -533,7 +533,7 @@ describe('a crash', () => {
 describe('any history of requests, crashes, lost answers and changes', () => {
   it('sends no value twice, and no two within ten minutes', async () => {
     const step = fc.oneof(
-      fc.record({ do: fc.constant('ask' as const), value: fc.constantFrom('a', 'b', 'c') }),
+      { weight: 3, arbitrary: fc.constant({ do: 'ask' as const }) },
       fc.record({ do: fc.constant('wait' as const), minutes: fc.constantFrom(0.1, 1, 4, 9, 10) }),
       fc.record({
         do: fc.constant('crash' as const),
@@ -543,23 +543,17 @@ describe('any history of requests, crashes, lost answers and changes', () => {
       fc.record({ do: fc.constant('lose' as const), when: fc.constantFrom('before' as const, 'after' as const) }),
       fc.record({ do: fc.constant('suspend' as const), suspend: fc.boolean() }),
     );
-    await start({ testNotificationSeconds: 30 });
     const type = 'Microsoft.Insights/actionGroups/createNotifications';
-    let [round, all] = [0, 0];
+    let [all, rounds] = [0, 0];
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 12 }), async (steps) => {
-        round += 1;
-        // Each round has values of its own, and begins when nothing is left of the one before.
-        bench.clock.advance(60 * minute);
-        bench.apply(spec);
-        bench.api.annotate(key, {});
-        await bench.run();
+        if (rounds > 0) await bench[Symbol.asyncDispose]();
+        rounds += 1;
+        await start({ testNotificationSeconds: 30 });
         const values: string[] = [];
-        bench.bend = (azure): Azure => azure;
-        const before = arrivals().length;
-        for (const each of steps) {
+        for (const [index, each] of steps.entries()) {
           let crashing: ReturnType<typeof crashAt> | undefined;
-          if (each.do === 'ask') ask(`${round}${each.value}`);
+          if (each.do === 'ask') ask(`request ${index}`);
           if (each.do === 'wait') bench.clock.advance(each.minutes * minute);
           if (each.do === 'suspend') bench.apply({ ...spec, suspend: each.suspend });
           if (each.do === 'lose') bench.emulator.faults.add({ match: { type }, times: 1, effect: { kind: 'reset', when: each.when } });
@@ -574,20 +568,22 @@ describe('any history of requests, crashes, lost answers and changes', () => {
           for (let more = arrivals().length; more > sent; more -= 1) values.push(value);
         }
         bench.emulator.faults.clear();
-        const times = arrivals().slice(before);
+        const times = arrivals();
         all += times.length;
         expect(values).toHaveLength(new Set(values).size);
         expect(times.slice(1).filter((time, index) => time - times[index]! < 10 * minute)).toEqual([]);
         // And in the end it has an outcome.
         bench.apply(spec);
-        for (let minutes = 0; minutes < 16; minutes += 1) {
-          await bench.run();
-          bench.clock.advance(minute);
+        await bench.run();
+        for (let runs = 0; runs < 40 && ['Sending', 'Pending'].includes(test()?.state ?? 'None'); runs += 1) {
+          const next = await bench.run();
+          bench.clock.advance(next.kind === 'after' ? Math.min(next.milliseconds, minute) : second);
         }
         expect(['Sending', 'Pending']).not.toContain(test()?.state);
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
-    expect(all).toBeGreaterThan(20);
+    // Many more as a rule; it must not come to nothing.
+    expect(all).toBeGreaterThan(3);
   });
 });
