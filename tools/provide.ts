@@ -1,5 +1,5 @@
 /**
- * Provides the real programs that tests and the demo run: etcd, kube-apiserver, kubectl, helm and promlint.
+ * Provides the real programs that tests and the demo run: etcd, kube-apiserver, kubectl, helm, promlint and kubeconform.
  *
  * They are built once from the Go modules beside this file, which pin every version, and kept outside the work tree. So `git clean`
  * doesn't cost minutes, and two clones share them. By hand: `node tools/provide.ts [name...]` prints where they are.
@@ -12,7 +12,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-export const toolNames = ['etcd', 'kube-apiserver', 'kubectl', 'helm', 'promlint'] as const;
+export const toolNames = ['etcd', 'kube-apiserver', 'kubectl', 'helm', 'promlint', 'kubeconform'] as const;
 export type ToolName = (typeof toolNames)[number];
 
 /** Absolute paths of the programs that a cluster is made of. */
@@ -87,6 +87,14 @@ const recipes: Readonly<Record<ToolName, Recipe>> = {
     module: 'promlint',
     package: '.',
     pinnedBy: 'github.com/prometheus/client_golang',
+    variables: () => ({}),
+    about: '20 seconds',
+    inAssets: false,
+  },
+  kubeconform: {
+    module: 'kubeconform',
+    package: 'github.com/yannh/kubeconform/cmd/kubeconform',
+    pinnedBy: 'github.com/yannh/kubeconform',
     variables: () => ({}),
     about: '20 seconds',
     inAssets: false,
@@ -228,6 +236,21 @@ export const provideTools = async (): Promise<Tools> => {
   const kubectl = await provideTool('kubectl');
   const helm = await provideTool('helm');
   return { etcd, kubeApiserver, kubectl, helm };
+};
+
+/**
+ * The folder of Prometheus operator's own files, in the version that tools/prometheus-operator pins: its CRDs. Go's module cache keeps them.
+ * @throws ToolError with a sentence that says what to install, or why there is no such folder
+ */
+export const providePrometheusOperator = async (): Promise<string> => {
+  const directory = join(import.meta.dirname, 'prometheus-operator');
+  await requireGo('kubeconform', directory);
+  const module = 'github.com/prometheus-operator/prometheus-operator';
+  const download = await go(['mod', 'download', module], directory, () => undefined);
+  const listed = await go(['list', '-m', '-f', '{{.Dir}}', module], directory, () => undefined);
+  if (download.code !== 0 || listed.code !== 0)
+    throw new ToolError(`go could not download ${module}:\n${download.output}\n${listed.output}`);
+  return listed.output.trim();
 };
 
 const isToolName = (word: string): word is ToolName => (toolNames as readonly string[]).includes(word);
