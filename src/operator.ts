@@ -83,6 +83,7 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
     host: new URL(access.server).host,
     election: config.leaderElection ? { leaseName: config.leaderElection.leaseName, isLeading } : undefined,
     objects: store,
+    intervalMilliseconds: config.intervalMilliseconds,
     clock,
     concurrency: config.concurrency,
     // What waits at a standby waits for nobody.

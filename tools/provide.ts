@@ -1,5 +1,5 @@
 /**
- * Provides the real programs that tests and the demo run: etcd, kube-apiserver, kubectl, helm, promlint and kubeconform.
+ * Provides the real programs that tests and the demo run: etcd, kube-apiserver, kubectl, helm, promlint, promtool and kubeconform.
  *
  * They are built once from the Go modules beside this file, which pin every version, and kept outside the work tree. So `git clean`
  * doesn't cost minutes, and two clones share them. By hand: `node tools/provide.ts [name...]` prints where they are.
@@ -12,7 +12,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-export const toolNames = ['etcd', 'kube-apiserver', 'kubectl', 'helm', 'promlint', 'kubeconform'] as const;
+export const toolNames = ['etcd', 'kube-apiserver', 'kubectl', 'helm', 'promlint', 'promtool', 'kubeconform'] as const;
 export type ToolName = (typeof toolNames)[number];
 
 /** Absolute paths of the programs that a cluster is made of. */
@@ -35,6 +35,8 @@ interface Recipe {
   readonly package: string;
   /** The requirement in go.mod whose version is the program's. */
   readonly pinnedBy: string;
+  /** Build tags. */
+  readonly tags?: string;
   /** Variables that the linker sets, given the version without its `v`. */
   readonly variables: (version: string) => Readonly<Record<string, string>>;
   /** What a first build takes on two cores, downloads included. */
@@ -99,6 +101,16 @@ const recipes: Readonly<Record<ToolName, Recipe>> = {
     about: '20 seconds',
     inAssets: false,
   },
+  promtool: {
+    module: 'prometheus',
+    package: 'github.com/prometheus/prometheus/cmd/promtool',
+    pinnedBy: 'github.com/prometheus/prometheus',
+    // Nothing is scraped, so the SDKs of twenty clouds need not be there.
+    tags: 'remove_all_sd',
+    variables: () => ({}),
+    about: '2 minutes',
+    inAssets: false,
+  },
 };
 
 const say = (line: string): void => {
@@ -122,7 +134,8 @@ const buildOf = async (name: ToolName): Promise<{ directory: string; version: st
   const version = new RegExp(`^(?:require)?\\s*${RegExp.escape(recipe.pinnedBy)} v(\\S+)`, 'm').exec(goMod)?.[1];
   if (!version) throw new ToolError(`tools/${recipe.module}/go.mod requires no version of ${recipe.pinnedBy}`);
   const variables = Object.entries(recipe.variables(version)).map(([variable, value]) => `-X ${variable}=${value}`);
-  const args = ['-trimpath', '-buildvcs=false', '-ldflags', ['-s -w', ...variables].join(' '), recipe.package];
+  const tags = recipe.tags ? ['-tags', recipe.tags] : [];
+  const args = ['-trimpath', '-buildvcs=false', ...tags, '-ldflags', ['-s -w', ...variables].join(' '), recipe.package];
   const hash = createHash('sha256').update(JSON.stringify([process.platform, process.arch, args]));
   const sources = (await readdir(directory)).filter((file) => /^go\.(mod|sum)$|\.go$/.test(file)).toSorted();
   for (const file of sources) hash.update(`\0${file}\0`).update(await readFile(join(directory, file)));

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { MaintenanceNotification } from '../api/maintenance-notification.ts';
+import { parseDuration } from './duration.ts';
 
 /**
  * How long until the next look for drift, in milliseconds. All objects of a subscription with the same interval look at the same moments, so
@@ -10,3 +12,6 @@ export const nextCommonVisit = (subscriptionId: string, intervalMilliseconds: nu
   const untilNext = intervalMilliseconds - ((((now - phase) % intervalMilliseconds) + intervalMilliseconds) % intervalMilliseconds);
   return untilNext < intervalMilliseconds / 10 ? untilNext + intervalMilliseconds : untilNext;
 };
+
+/** The interval that an object asks for itself, in milliseconds. */
+export const ownInterval = ({ spec }: Pick<MaintenanceNotification, 'spec'>): number | undefined => parseDuration(spec.interval ?? '');

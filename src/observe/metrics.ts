@@ -22,6 +22,8 @@ export interface MetricsOptions extends ControllerMetricsOptions {
   /** Undefined: no election; then this process leads. */
   readonly election: { readonly leaseName: string; readonly isLeading: () => boolean } | undefined;
   readonly objects: Pick<Store<MaintenanceNotification>, 'get' | 'list'>;
+  /** `--interval`. */
+  readonly intervalMilliseconds: number;
   readonly clock: Pick<Clock, 'now'>;
 }
 
@@ -50,7 +52,7 @@ export interface Metrics extends ControllerMetrics {
  * them throws.
  */
 export const createMetrics = (options: MetricsOptions): Metrics => {
-  const { version, host, election, objects, clock } = options;
+  const { version, host, election, objects, intervalMilliseconds, clock } = options;
   const registry = new Registry();
   registerGauge(registry, { name: 'aks_notifier_build_info', help: 'Always 1; the version of the program.', labels: { version } }, () => 1);
   if (election) registerElection(registry, election);
@@ -78,7 +80,7 @@ export const createMetrics = (options: MetricsOptions): Metrics => {
       const published = !election || election.isLeading() ? objects.list() : undefined;
       return {
         contentType: registry.contentType,
-        body: pages(await registry.metrics(), published && objectSeries(published, lastSuccessOf)),
+        body: pages(await registry.metrics(), published && objectSeries(published, { lastSuccessOf, intervalMilliseconds })),
       };
     },
   };

@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter } from 'prom-client';
 import type { Registry } from 'prom-client';
@@ -25,6 +26,10 @@ export const registerProcessMetrics = (registry: Registry): void => {
   );
   const gauge = (name: string, help: string, value: () => number): void => registerGauge(registry, { name, help }, value);
   gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', () => process.memoryUsage.rss());
+  // Without a limit the kernel names a number beyond all memory.
+  gauge('aks_notifier_memory_limit_bytes', 'How much memory the process may have: the limit of its pod, or else what the node has.', () =>
+    Math.min(process.constrainedMemory() || Infinity, totalmem()),
+  );
   const startedAt = Math.round(Date.now() / 1000 - process.uptime());
   gauge('process_start_time_seconds', 'Start time of the process since unix epoch in seconds.', () => startedAt);
   gauge('nodejs_heap_size_total_bytes', 'Process heap size from Node.js in bytes.', () => process.memoryUsage().heapTotal);

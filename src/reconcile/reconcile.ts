@@ -4,9 +4,8 @@ import { conditionOf, messageLimit } from '../core/conditions.ts';
 import { announcements } from '../core/announcements.ts';
 import { outsideBoundary } from '../core/boundary.ts';
 import { driftedFields } from '../core/difference.ts';
-import { parseDuration } from '../core/duration.ts';
 import { ReconcileError } from '../core/failure.ts';
-import { nextCommonVisit } from '../core/next-visit.ts';
+import { nextCommonVisit, ownInterval } from '../core/next-visit.ts';
 import { placeOf } from '../core/place.ts';
 import { receiverNews } from '../core/receiver-status.ts';
 import { resourceIdOf } from '../core/resource-id.ts';
@@ -179,8 +178,7 @@ const hasMoreToSay = ({ status, metadata }: MaintenanceNotification): boolean =>
   );
 };
 
-const intervalOf = ({ spec }: MaintenanceNotification, { settings }: Deps): number =>
-  parseDuration(spec.interval ?? '') ?? settings.intervalMilliseconds;
+const intervalOf = (object: MaintenanceNotification, { settings }: Deps): number => ownInterval(object) ?? settings.intervalMilliseconds;
 
 const atInterval = ({ object, deps }: Run, jitter: number): Requeue => ({
   kind: 'after',

@@ -310,7 +310,7 @@ describe('the last success of an object', () => {
     const object = notification({ status: { conditions: [condition('Ready', 'True')] } });
     store.apply(object);
     metrics.succeeded('platform/prod');
-    expect((await text()).match(/name="prod"/g)).toHaveLength(7 * 3 + 3);
+    expect((await text()).match(/name="prod"/g)).toHaveLength(7 * 3 + 5);
     store.remove(object);
     expect(await text()).not.toContain('prod');
   });

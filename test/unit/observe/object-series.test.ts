@@ -2,12 +2,14 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { conditionTypes } from '../../../src/api/condition.ts';
 import type { MaintenanceNotification } from '../../../src/api/maintenance-notification.ts';
+import { finalizer } from '../../../src/api/names.ts';
 import { label, objectSeries } from '../../../src/observe/object-series.ts';
 import { minimalSpec, notification } from '../../support/notification.ts';
 import { condition, seriesOf, valueOf } from './scrape.ts';
 
+const facts = { intervalMilliseconds: 600_000 };
 const textOf = async (...objects: readonly MaintenanceNotification[]): Promise<string> =>
-  (await Array.fromAsync(objectSeries(objects, () => 1_800_000_000.5))).join('');
+  (await Array.fromAsync(objectSeries(objects, { ...facts, lastSuccessOf: () => 1_800_000_000.5 }))).join('');
 
 const statuses = ['True', 'False', 'Unknown'] as const;
 const valuesOf = (text: string, type: string): readonly (number | undefined)[] =>
@@ -54,6 +56,32 @@ describe('the series of an object', () => {
     expect(valueOf(text, last, { namespace: 'platform', name: 'prod' })).toBe(1_800_000_000.5);
   });
 
+  it('say why it is Ready or not, and nothing while it has no such condition', async () => {
+    const text = await textOf(
+      notification({ status: { conditions: [condition('Ready', 'False')] } }),
+      notification({ metadata: { name: 'new' } }),
+    );
+    const reasons = seriesOf(text).filter(({ name }) => name === 'aks_notifier_ready_reason');
+    expect(reasons).toEqual([
+      { name: 'aks_notifier_ready_reason', labels: { namespace: 'platform', name: 'prod', reason: 'Succeeded' }, value: 1 },
+    ]);
+  });
+
+  it('say how often it is looked at', async () => {
+    const text = await textOf(notification(), notification({ metadata: { name: 'calm' }, spec: { ...minimalSpec, interval: '24h' } }));
+    const of = (name: string) => valueOf(text, 'aks_notifier_interval_seconds', { namespace: 'platform', name });
+    expect([of('prod'), of('calm')]).toEqual([600, 86_400]);
+  });
+
+  it.each([
+    ['it is not being deleted', {}, undefined],
+    ['something has still to be removed', { deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: [finalizer] }, 1_767_225_600],
+    ['somebody else holds it', { deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: ['foreign.dev/hold'] }, undefined],
+  ])('say since when it is being deleted: %s', async (_, metadata, seconds) => {
+    const text = await textOf(notification({ metadata }));
+    expect(valueOf(text, 'aks_notifier_deletion_timestamp_seconds', { namespace: 'platform', name: 'prod' })).toBe(seconds);
+  });
+
   it('count the receivers that get nothing', async () => {
     const receivers = [{ name: 'duty', kind: 'sms', status: 'Disabled' } as const];
     const silent = notification({ metadata: { name: 'silent' }, status: { receivers } });
@@ -69,7 +97,9 @@ describe('the series of an object', () => {
 });
 
 describe('ten thousand objects', () => {
-  const objects = Array.from({ length: 10_000 }, (_, index) => notification({ metadata: { name: `object-${index}` } }));
+  const objects = Array.from({ length: 10_000 }, (_, index) =>
+    notification({ metadata: { name: `object-${index}` }, status: { conditions: [condition('Ready', 'True')] } }),
+  );
 
   it('come in chunks of bounded size, with a turn for everybody else between them, and completely', async () => {
     let turns = 0;
@@ -82,14 +112,14 @@ describe('ten thousand objects', () => {
     let chunks = 0;
     let longest = 0;
     let lines = 0;
-    for await (const chunk of objectSeries(objects, () => 1)) {
+    for await (const chunk of objectSeries(objects, { ...facts, lastSuccessOf: () => 1 })) {
       chunks += 1;
       longest = Math.max(longest, chunk.length);
       lines += chunk.split('\n').length - 1;
     }
     isCounting = false;
-    // Three lines of head for each of four metrics, and 24 for each object.
-    expect(lines).toBe(3 * 4 + 24 * objects.length);
+    // Three lines of head for each of seven metrics, and 26 for each object.
+    expect(lines).toBe(3 * 7 + 26 * objects.length);
     expect(chunks).toBeGreaterThan(200);
     expect(longest).toBeLessThan(70_000);
     expect(turns).toBeGreaterThanOrEqual(chunks - 1);
@@ -97,7 +127,7 @@ describe('ten thousand objects', () => {
 
   it('are not computed further than somebody reads', async () => {
     let asked = 0;
-    const series = objectSeries(objects, () => (asked += 1));
+    const series = objectSeries(objects, { ...facts, lastSuccessOf: () => (asked += 1) });
     for await (const chunk of series) {
       expect(chunk).toContain('object-0');
       break;

@@ -28,6 +28,7 @@ export const rig = (options: Partial<MetricsOptions> = {}): Rig => {
     running: () => new Map(),
     election: undefined,
     objects: store,
+    intervalMilliseconds: 600_000,
     clock,
     ...options,
   });
@@ -91,6 +92,11 @@ export const eventful = (): Rig => {
   const all = rig({ election: { leaseName: 'aks-notifier', isLeading: () => true } });
   const { metrics, store } = all;
   store.apply(notification({ status: { conditions: [condition('Ready', 'True')] } }));
+  store.apply(
+    notification({
+      metadata: { name: 'leaving', deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: ['aks-notifier.dev/azure-cleanup'] },
+    }),
+  );
   metrics.added();
   metrics.ran(report({ kind: 'after', milliseconds: 600_000 }, { nextMilliseconds: 600_000 }));
   metrics.succeeded('platform/prod');
