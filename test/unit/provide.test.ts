@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { toolNames } from '../../tools/provide.ts';
 import { run } from '../support/process.ts';
 
 const program = join(dirname(dirname(import.meta.dirname)), 'tools', 'provide.ts');
@@ -84,7 +85,7 @@ describe('tools/provide.ts', () => {
     expect(await provide(['kubelet'])).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'tools: no such tool: kubelet; there are etcd, kube-apiserver, kubectl, helm, promlint.\n',
+      stderr: `tools: no such tool: kubelet; there are ${toolNames.join(', ')}.\n`,
     });
   });
 });
