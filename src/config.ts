@@ -115,7 +115,8 @@ export const help = (): string =>
     'Each flag can also be given as a variable: --log-level is AKS_NOTIFIER_LOG_LEVEL. The flag wins.',
     'Kubernetes: KUBECONFIG, else the ServiceAccount of the pod.',
     'Azure: AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_FEDERATED_TOKEN_FILE and AZURE_AUTHORITY_HOST, as the workload identity webhook',
-    'sets them; AZURE_RESOURCE_MANAGER_ENDPOINT and AZURE_RESOURCE_MANAGER_AUDIENCE for another cloud; NODE_EXTRA_CA_CERTS.',
+    'sets them; AZURE_RESOURCE_MANAGER_ENDPOINT and AZURE_RESOURCE_MANAGER_AUDIENCE for another cloud; NODE_EXTRA_CA_CERTS;',
+    'HTTPS_PROXY and NO_PROXY, for Azure alone.',
   ].join('\n');
 
 /** A configuration that can't be used: every mistake at once, each with its fix. */

@@ -110,6 +110,7 @@ export const startOperator = async (config: Config, access: KubeAccess, { log, v
       namespace: ownNamespace,
       apiServer: access.server,
       azure: config.azure.endpoint,
+      proxy: config.azure.proxy,
       listening: servers.map(({ address }) => address),
     },
     'starting',

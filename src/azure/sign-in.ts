@@ -72,6 +72,7 @@ export const createCredential = (options: SignInOptions): Credential => {
   const fresh = (): Attempt => {
     const attempt: Attempt = {
       retryAfterSeconds: undefined,
+      isRefusedByProxy: false,
       credential: new ClientAssertionCredential(
         options.tenantId,
         options.clientId,
@@ -80,16 +81,17 @@ export const createCredential = (options: SignInOptions): Credential => {
           authorityHost: options.authorityHost,
           disableInstanceDiscovery: !publicAuthorities.has(new URL(options.authorityHost).hostname),
           retryOptions: { maxRetries: 0 },
-          // MSAL keeps the headers of an answer to itself.
+          // MSAL keeps the headers of an answer to itself, and the status of a proxy.
           additionalPolicies: [
             {
               position: 'perCall',
               policy: {
-                name: 'rememberRetryAfter',
+                name: 'rememberWhatMsalForgets',
                 sendRequest: async (request, next) => {
                   const response = await next(request);
                   if (response.status === 429)
                     attempt.retryAfterSeconds = (askedWait(response.headers, Date.now()) ?? 0) / 1000 || throttledSeconds;
+                  if (response.status === 407) attempt.isRefusedByProxy = true;
                   return response;
                 },
               },
@@ -121,7 +123,7 @@ export const createCredential = (options: SignInOptions): Credential => {
     } catch (thrown) {
       const { retryAfterSeconds } = asking;
       attempt = fresh();
-      const explained = await explainSignIn(thrown, options);
+      const explained = asking.isRefusedByProxy ? refusedByProxy(thrown) : await explainSignIn(thrown, options);
       if (retryAfterSeconds === undefined) throw explained;
       const error = (seconds: number): ReconcileError => retold(explained, { retry: { kind: 'after', seconds } });
       throttled = { until: performance.now() + retryAfterSeconds * 1000, error };
@@ -171,7 +173,15 @@ interface Attempt {
   readonly credential: ClientAssertionCredential;
   /** What the last 429 asked for. */
   retryAfterSeconds: number | undefined;
+  isRefusedByProxy: boolean;
 }
+
+const refusedByProxy = (cause: unknown): ReconcileError =>
+  new ReconcileError(
+    'AuthenticationUnavailable',
+    'The proxy on the way to Azure asks for another user or password (407): put them into the URL in HTTPS_PROXY, as http://user:password@host:port.',
+    { stalls: 'afterTenMinutes', cause },
+  );
 
 interface SignInFailure {
   readonly message?: string;

@@ -10,6 +10,8 @@ export interface AzureConfig {
   readonly authorityHost: string;
   readonly endpoint: string;
   readonly audience: string;
+  /** Through which the SDKs go, without user and password. Undefined: none. The API server is always called directly. */
+  readonly proxy: string | undefined;
 }
 
 const webhookVariables = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID', 'AZURE_FEDERATED_TOKEN_FILE'] as const;
@@ -19,6 +21,19 @@ const publicEndpoint = 'https://management.azure.com';
 const knownEndpoints: readonly string[] = [publicEndpoint, 'https://management.chinacloudapi.cn', 'https://management.usgovcloudapi.net'];
 /** Azure Monitor: cross-service queries in alert rules are not supported in Azure Government. */
 const cloudsWithoutArgAlerts: readonly string[] = ['management.usgovcloudapi.net', 'login.microsoftonline.us'];
+
+/** Where the SDKs look for a proxy, in their order; each in small letters too. */
+const proxyVariables = ['HTTPS_PROXY', 'ALL_PROXY', 'HTTP_PROXY'].flatMap((name) => [name, name.toLowerCase()]);
+
+const readProxy = (environment: Environment, mistakes: string[]): string | undefined => {
+  const name = proxyVariables.find((each) => environment[each]);
+  if (name === undefined) return undefined;
+  const url = URL.parse(environment[name] ?? '');
+  if (url && ['http:', 'https:'].includes(url.protocol)) return url.origin;
+  // Not what it is: a password may stand in it.
+  mistakes.push(`${name} is no address of a proxy: write one such as http://proxy.contoso.com:3128.`);
+  return undefined;
+};
 
 /** Reads what the workload identity webhook sets, and which cloud it is. */
 export const readAzure = (environment: Environment, mistakes: string[]): AzureConfig => {
@@ -61,5 +76,6 @@ export const readAzure = (environment: Environment, mistakes: string[]): AzureCo
     authorityHost,
     endpoint,
     audience,
+    proxy: readProxy(environment, mistakes),
   };
 };

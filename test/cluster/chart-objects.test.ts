@@ -18,7 +18,8 @@ beforeAll(async () => {
   plane = await startControlPlane();
   const operator = await providePrometheusOperator();
   const files = monitoring.flatMap((each) => ['-f', join(operator, `example/prometheus-operator-crd/monitoring.coreos.com_${each}.yaml`)]);
-  expect(await plane.kubectl(['apply', '--server-side', ...files])).toMatchObject({ code: 0 });
+  const { code, stderr } = await plane.kubectl(['apply', '--server-side', ...files]);
+  if (code !== 0) throw new Error(stderr);
   await waitFor('the kinds of Prometheus operator', async () => {
     const { body } = await plane.request<{ definitions: object }>('GET', '/openapi/v2');
     return ['ServiceMonitor', 'PodMonitor', 'PrometheusRule'].every((kind) => `com.coreos.monitoring.v1.${kind}` in body.definitions);

@@ -72,6 +72,7 @@ describe('the configuration', () => {
         authorityHost: 'https://login.microsoftonline.com',
         endpoint: 'https://management.azure.com',
         audience: 'https://management.azure.com',
+        proxy: undefined,
       },
     });
   });
@@ -335,6 +336,28 @@ describe('the sign-in to Azure', () => {
     (text) => {
       expect(mistakes([], { ...webhook, AZURE_AUTHORITY_HOST: text })).toEqual([
         `AZURE_AUTHORITY_HOST is "${text}": write an https:// address such as https://login.microsoftonline.com, without ?, # or @.`,
+      ]);
+    },
+  );
+
+  it.each<[Environment, string | undefined]>([
+    [{}, undefined],
+    [{ HTTPS_PROXY: '' }, undefined],
+    [{ HTTPS_PROXY: 'http://proxy:3128' }, 'http://proxy:3128'],
+    [{ HTTPS_PROXY: 'http://user:secret@proxy:3128/' }, 'http://proxy:3128'],
+    [{ https_proxy: 'https://proxy' }, 'https://proxy'],
+    [{ HTTPS_PROXY: 'http://one', ALL_PROXY: 'http://two', HTTP_PROXY: 'http://three' }, 'http://one'],
+    [{ all_proxy: 'http://two', HTTP_PROXY: 'http://three' }, 'http://two'],
+    [{ HTTP_PROXY: 'http://three' }, 'http://three'],
+  ])('takes %j for the proxy %s, without its password', (environment, proxy) => {
+    expect(read([], environment).azure.proxy).toBe(proxy);
+  });
+
+  it.each(['proxy:3128', 'user:secret@proxy', 'socks5://user:secret@proxy', 'http://user:secret@'])(
+    'refuses a proxy that can not be used, without showing it: %s',
+    (text) => {
+      expect(mistakes([], { ...webhook, https_proxy: text })).toEqual([
+        'https_proxy is no address of a proxy: write one such as http://proxy.contoso.com:3128.',
       ]);
     },
   );
