@@ -359,14 +359,15 @@ export const azureWith = (emulator: Emulator, credential: TokenCredential, clock
 
 type Json = Record<string, unknown>;
 
-/** What somebody with the portal or the CLI does: reads a resource, changes its JSON, and puts it back. Without a change: deletes it. */
+/** What somebody with the portal or the CLI does, as the operator or as `clientId`: reads a resource, changes its JSON, and puts it back, or deletes it. */
 export const byHand = async (
   { emulator }: Bench,
   id: string,
   change: ((body: Json & { properties: Json }) => object) | 'delete',
+  clientId = operatorClientId,
 ): Promise<void> => {
   const version = /scheduledQueryRules/i.test(id) ? '2025-01-01-preview' : /actionGroups/i.test(id) ? '2024-10-01-preview' : '2022-04-01';
-  const headers = { authorization: `Bearer ${await emulator.mintToken(operatorClientId)}`, 'content-type': 'application/json' };
+  const headers = { authorization: `Bearer ${await emulator.mintToken(clientId)}`, 'content-type': 'application/json' };
   const ask = async (method: string, body?: object): Promise<Json & { properties: Json }> => {
     const answer = await fetch(`${emulator.url}${id}?api-version=${version}`, {
       method,
