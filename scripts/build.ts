@@ -1,6 +1,7 @@
-/** Makes the one file that is shipped: `dist/aks-notifier.mjs`, with its source map. */
-import { readFile } from 'node:fs/promises';
+/** Makes the one file that is shipped: `dist/aks-notifier.mjs`, with its source map, and the notices of the packages that are in it. */
+import { readFile, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
+import { thirdPartyLicenses } from './build/licenses.ts';
 
 const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
 
@@ -25,5 +26,7 @@ const { metafile } = await build({
   banner: { js: banner },
   logLevel: 'warning',
 });
-const bytes = metafile.outputs['dist/aks-notifier.mjs']?.bytes ?? 0;
-console.log(`dist/aks-notifier.mjs, ${(bytes / 1_000_000).toFixed(1)} MB`);
+const bundle = metafile.outputs['dist/aks-notifier.mjs'];
+const included = Object.entries(bundle?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+await writeFile('dist/THIRD-PARTY-LICENSES.txt', await thirdPartyLicenses(included.map(([path]) => path)));
+console.log(`dist/aks-notifier.mjs, ${((bundle?.bytes ?? 0) / 1_000_000).toFixed(1)} MB`);

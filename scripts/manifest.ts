@@ -1,0 +1,57 @@
+/**
+ * Makes what is applied without Helm, from the chart: `dist/install.yaml`, and `dist/crds.yaml` for those who install the CRD by itself.
+ *
+ *   node scripts/manifest.ts [--image <repository>[:<tag>][@<digest>]]
+ */
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { execFile } from 'node:child_process';
+import { parseArgs, promisify } from 'node:util';
+import { provideTool } from '../tools/provide.ts';
+import { crdPath } from './generate/crd-template.ts';
+
+const namespace = 'aks-notifier-system';
+/** To be replaced by whoever applies it; the operator refuses to start with it. */
+const placeholder = 'YOUR_CLIENT_ID';
+/** What the chart is rendered with in place of the placeholder, since it may ask for something that looks like a client id. */
+const stand = 'c11e2741-0000-4000-8000-000000000000';
+
+const root = resolve(import.meta.dirname, '..');
+
+const head = `# aks-notifier without Helm: its namespace, the CRD, its rights and the operator.
+#
+# Replace ${placeholder} by the client id of the managed identity that the operator signs in to Azure as:
+#   sed 's/${placeholder}/<client id>/' install.yaml | kubectl apply -f -
+# The identity's federated credential names system:serviceaccount:${namespace}:aks-notifier.
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: ${namespace}
+`;
+
+const imageValues = (image: string): readonly string[] => {
+  const [, repository = '', tag = '', digest = ''] = /^([^@]+?)(?::([^:/@]+))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(image) ?? [];
+  if (repository === '') throw new Error(`--image is "${image}": write <repository>:<tag> or <repository>@sha256:<64 digits>.`);
+  return [`image.repository=${repository}`, `image.tag=${tag}`, `image.digest=${digest}`];
+};
+
+const { values } = parseArgs({ options: { image: { type: 'string' } } });
+const settings = [`azure.clientId=${stand}`, ...(values.image === undefined ? [] : imageValues(values.image))];
+const { stdout } = await promisify(execFile)(
+  await provideTool('helm'),
+  [
+    'template',
+    'aks-notifier',
+    resolve(root, 'charts/aks-notifier'),
+    `--namespace=${namespace}`,
+    '--set=crds.keep=false',
+    ...settings.flatMap((each) => ['--set-string', each]),
+  ],
+  { maxBuffer: 64 * 1024 * 1024 },
+);
+// Helm has no part in what comes of it, and says so in labels.
+const objects = stdout.replaceAll(/^ +(helm\.sh\/chart: .*|app\.kubernetes\.io\/managed-by: Helm)\n/gm, '').replaceAll(stand, placeholder);
+await mkdir(resolve(root, 'dist'), { recursive: true });
+await writeFile(resolve(root, 'dist/install.yaml'), `${head}${objects}`);
+await copyFile(resolve(root, crdPath), resolve(root, 'dist/crds.yaml'));
+console.log('dist/install.yaml, dist/crds.yaml');
