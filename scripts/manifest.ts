@@ -1,7 +1,9 @@
 /**
  * Makes what is applied without Helm, from the chart: `dist/install.yaml`, and `dist/crds.yaml` for those who install the CRD by itself.
  *
- *   node scripts/manifest.ts [--image <repository>[:<tag>][@<digest>]]
+ *   node scripts/manifest.ts [--image <repository>[:<tag>][@<digest>]] [--print]
+ *
+ * With `--print` install.yaml goes to standard output, and nothing is written.
  */
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -35,7 +37,7 @@ const imageValues = (image: string): readonly string[] => {
   return [`image.repository=${repository}`, `image.tag=${tag}`, `image.digest=${digest}`];
 };
 
-const { values } = parseArgs({ options: { image: { type: 'string' } } });
+const { values } = parseArgs({ options: { image: { type: 'string' }, print: { type: 'boolean' } } });
 const settings = [`azure.clientId=${stand}`, ...(values.image === undefined ? [] : imageValues(values.image))];
 const { stdout } = await promisify(execFile)(
   await provideTool('helm'),
@@ -51,7 +53,11 @@ const { stdout } = await promisify(execFile)(
 );
 // Helm has no part in what comes of it, and says so in labels.
 const objects = stdout.replaceAll(/^ +(helm\.sh\/chart: .*|app\.kubernetes\.io\/managed-by: Helm)\n/gm, '').replaceAll(stand, placeholder);
-await mkdir(resolve(root, 'dist'), { recursive: true });
-await writeFile(resolve(root, 'dist/install.yaml'), `${head}${objects}`);
-await copyFile(resolve(root, crdPath), resolve(root, 'dist/crds.yaml'));
-console.log('dist/install.yaml, dist/crds.yaml');
+if (values.print) {
+  process.stdout.write(`${head}${objects}`);
+} else {
+  await mkdir(resolve(root, 'dist'), { recursive: true });
+  await writeFile(resolve(root, 'dist/install.yaml'), `${head}${objects}`);
+  await copyFile(resolve(root, crdPath), resolve(root, 'dist/crds.yaml'));
+  console.log('dist/install.yaml, dist/crds.yaml');
+}

@@ -1,5 +1,5 @@
 /**
- * Provides the real programs that tests and the demo run: etcd, kube-apiserver, kubectl, helm, promlint, promtool and kubeconform.
+ * Provides the real programs that tests and the demo run: etcd, kube-apiserver, kubectl, helm, promlint, promtool, kubeconform and actionlint.
  *
  * They are built once from the Go modules beside this file, which pin every version, and kept outside the work tree. So `git clean`
  * doesn't cost minutes, and two clones share them. By hand: `node tools/provide.ts [name...]` prints where they are.
@@ -12,7 +12,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-export const toolNames = ['etcd', 'kube-apiserver', 'kubectl', 'helm', 'promlint', 'promtool', 'kubeconform'] as const;
+export const toolNames = ['etcd', 'kube-apiserver', 'kubectl', 'helm', 'promlint', 'promtool', 'kubeconform', 'actionlint'] as const;
 export type ToolName = (typeof toolNames)[number];
 
 /** Absolute paths of the programs that a cluster is made of. */
@@ -111,6 +111,14 @@ const recipes: Readonly<Record<ToolName, Recipe>> = {
     about: '2 minutes',
     inAssets: false,
   },
+  actionlint: {
+    module: 'actionlint',
+    package: 'github.com/rhysd/actionlint/cmd/actionlint',
+    pinnedBy: 'github.com/rhysd/actionlint',
+    variables: () => ({}),
+    about: '20 seconds',
+    inAssets: false,
+  },
 };
 
 const say = (line: string): void => {
@@ -123,8 +131,9 @@ const isExecutable = async (path: string): Promise<boolean> =>
     () => false,
   );
 
-const cacheDirectory = (): string =>
-  join(process.env['AKS_NOTIFIER_CACHE'] || join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'aks-notifier'), 'tools');
+/** Where such a kind of things is kept outside of the work tree. */
+export const cacheDirectory = (kind: string): string =>
+  join(process.env['AKS_NOTIFIER_CACHE'] || join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'aks-notifier'), kind);
 
 /** Everything that decides what comes out of a build, so that no change of a pin or a flag meets an old binary. */
 const buildOf = async (name: ToolName): Promise<{ directory: string; version: string; args: readonly string[]; key: string }> => {
@@ -192,7 +201,7 @@ const requireGo = async (name: ToolName, directory: string): Promise<void> => {
 
 const provideBuilt = async (name: ToolName): Promise<string> => {
   const { directory, version, args, key } = await buildOf(name);
-  const home = join(cacheDirectory(), key);
+  const home = join(cacheDirectory('tools'), key);
   const program = join(home, name);
   if (await isExecutable(program)) return program;
 
