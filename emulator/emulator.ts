@@ -193,7 +193,15 @@ export const startEmulator = async (options: EmulatorOptions): Promise<Emulator>
   const deliveries = createDeliveries(azure);
   const alerts = createAlerts(azure, deliveries);
   const mailbox: Emulator['mailbox'] = { messages: deliveries.mails, deliveries: deliveries.deliveries, clear: deliveries.clear };
-  const worldHandle = createWorldHandle(state, clock);
+  const handle = createWorldHandle(state, clock);
+  const worldHandle: WorldHandle = {
+    ...handle,
+    addEventRow: (row) => {
+      // What is due by now looks before there is the row.
+      alerts.evaluateDue();
+      handle.addEventRow(row);
+    },
+  };
   const evaluating = setInterval(alerts.evaluateDue, evaluationTurnMilliseconds).unref();
   const audiences = (): string[] => [...managementAudiences, url];
   const entra = (): EntraContext => ({

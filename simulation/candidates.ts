@@ -39,6 +39,7 @@ export const kinds: readonly Candidate[] = [
   ...[5, 10, 15, 30, 60].map((overlap) => ({ name: `overlap ${overlap}`, rule: halfHourly(0, overlap) })),
   ours,
   twice,
+  { name: 'settling 90, overlap 30', rule: halfHourly(90, 30) },
   { name: 'stateful, one alert per record, 24 h', rule: once(24 * hour) },
   { name: 'stateful, one alert per record, 47 h', rule: once(47 * hour) },
 ];

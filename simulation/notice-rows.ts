@@ -34,8 +34,8 @@ export interface TruthRow {
   readonly wanted: Wanted;
   /** As Resource Graph holds it; `properties` as a text has just these spaces. */
   readonly row: { readonly id: string; readonly name: string; readonly type: string; readonly properties: unknown };
-  /** Undefined: never. Else how many minutes after the notice was written its settling time begins to count: 0 for any row that is dated. */
-  readonly announced: { readonly sinceMinutes: number; readonly words: Words } | undefined;
+  /** Undefined: never. Else how many minutes after the notice was written its settling time begins to count: once, at 0, for any row that is dated. */
+  readonly announced: { readonly sinceMinutes: readonly number[]; readonly words: Words } | undefined;
 }
 
 const recordId = '0b1f3a52-7a1e-4a53-9a59-1d0c7a5f4f10';
@@ -71,7 +71,7 @@ interface Change {
   /** The properties as a text, made of the object. */
   readonly written?: (properties: object) => string;
   readonly words?: Words;
-  readonly sinceMinutes?: number;
+  readonly sinceMinutes?: readonly number[];
 }
 
 const rowOf = ({ id, type, properties, written: write }: Change): TruthRow['row'] => {
@@ -88,7 +88,7 @@ const heard = (what: string, change: Change = {}): TruthRow => ({
   what,
   wanted: change.wanted ?? {},
   row: rowOf(change),
-  announced: { sinceMinutes: change.sinceMinutes ?? 0, words: { ...ordinaryWords, ...change.words } },
+  announced: { sinceMinutes: change.sinceMinutes ?? [0], words: { ...ordinaryWords, ...change.words } },
 });
 
 const unheard = (what: string, change: Change): TruthRow => ({
@@ -189,6 +189,23 @@ const whichKind: readonly TruthRow[] = [
     properties: { type: 2, eventStatus: 'Completed', eventDetails: 'Done' },
     words: { upgradeType: 'NodeOSUpgrade', status: 'Completed', reason: 'Done' },
   }),
+  heard('a number deep in the details', {
+    properties: { eventDetails: { steps: [{ upgrade: { type: 2 } }] } },
+    words: { upgradeType: 'NodeOSUpgrade', reason: '{"steps":[{"upgrade":{"type":2}}]}' },
+  }),
+  heard('a number in JSON behind some words', {
+    properties: { eventDetails: 'Done {"type":2}' },
+    words: { upgradeType: 'NodeOSUpgrade', reason: 'Done {"type":2}' },
+  }),
+  heard('a number that only begins like a kind', {
+    properties: { eventDetails: { type: 12 } },
+    words: { upgradeType: 'Unknown', reason: '{"type":12}' },
+  }),
+  heard('both kinds, the wanted one is what counts', {
+    wanted: { upgradeTypes: ['NodeOSUpgrade'] },
+    properties: { eventDetails: 'NodeOSUpgrade after K8sVersionUpgrade' },
+    words: { upgradeType: 'NodeOSUpgrade', reason: 'NodeOSUpgrade after K8sVersionUpgrade' },
+  }),
   heard('a number as text', {
     properties: { eventStatus: 'Failed', eventDetails: { type: '1', message: 'PodDisruptionBudget' } },
     words: { status: 'Failed', reason: '{"type":"1","message":"PodDisruptionBudget"}' },
@@ -247,13 +264,24 @@ const whichStatus: readonly TruthRow[] = [
 const when: readonly TruthRow[] = [
   heard('nine digits behind the second', { properties: { lastUpdateTime: at(0, 9).replace('0Z', '9Z') } }),
   heard('no digits behind the second', { properties: { lastUpdateTime: '2026-06-01T12:00:00Z' } }),
-  heard('a stamp two minutes ahead of the clock', { properties: { lastUpdateTime: at(2) }, sinceMinutes: 2 }),
-  heard('year 1 as the last update, scheduledTime as when it was written', { properties: { lastUpdateTime: yearOne } }),
-  heard('no last update', { properties: { lastUpdateTime: undefined } }),
-  heard('nonsense as the last update', { properties: { lastUpdateTime: 'soon' } }),
-  heard('no last update, scheduledTime as the planned start, a week ahead', {
+  heard('a stamp two minutes ahead of the clock', { properties: { lastUpdateTime: at(2) }, sinceMinutes: [2] }),
+  heard('a time with something behind it', { properties: { lastUpdateTime: `${at(0)} (UTC)` } }),
+  // When it was written, and once more when the work begins: nobody can tell which of the two is which.
+  heard('year 1 as the last update', { properties: { lastUpdateTime: yearOne }, sinceMinutes: [0, 7 * day] }),
+  heard('no last update', { properties: { lastUpdateTime: undefined }, sinceMinutes: [0, 7 * day] }),
+  heard('nonsense as the last update', { properties: { lastUpdateTime: 'soon' }, sinceMinutes: [0, 7 * day] }),
+  heard('no last update, scheduledTime as the planned start, a week ahead: half a day before, and when it begins', {
     properties: { lastUpdateTime: yearOne, scheduledTime: at(7 * day), startTime: yearOne },
-    sinceMinutes: 7 * day,
+    sinceMinutes: [7 * day - day / 2, 7 * day],
+  }),
+  heard('canceled, without last update, before it began', {
+    properties: { eventStatus: 'Canceled', lastUpdateTime: undefined, scheduledTime: at(0), startTime: at(day) },
+    words: { status: 'Canceled', plannedStart: '2026-06-02T12:00Z' },
+    sinceMinutes: [0, day],
+  }),
+  // Nothing in the row says when it was written; what may be seen of it is hours old.
+  unheard('completed, without last update, two hours after the start', {
+    properties: { eventStatus: 'Completed', lastUpdateTime: undefined, scheduledTime: at(-7 * day), startTime: at(-120) },
   }),
   heard('Event Grid’s sample: started, with scheduledTime alone', {
     properties: { eventStatus: 'Started', lastUpdateTime: yearOne, startTime: yearOne },
@@ -333,7 +361,7 @@ const endOfSupport: readonly TruthRow[] = [
     wanted: { endOfSupport: true },
     properties: eol({ lastUpdateTime: undefined }),
     words: eolWords,
-    sinceMinutes: day,
+    sinceMinutes: [day],
   }),
   unheard('ordinary maintenance of a kind that is not wanted, where the end of support is', {
     wanted: { endOfSupport: true, upgradeTypes: ['NodeOSUpgrade'] },

@@ -18,11 +18,12 @@ export interface Announcement {
 const minute = 60_000;
 const day = 1440;
 
-/** Each quarter of an hour for ten days after the row was written, and each minute of the hours around the moment it should begin to count. */
+/** Each quarter of an hour for ten days after the row was written, and each minute of the hours around the moments it should begin to count. */
 const agesOf = ({ announced }: TruthRow): readonly number[] => {
   const coarse = Array.from({ length: (10 * day) / 15 }, (_, index) => index * 15);
-  const since = announced?.sinceMinutes ?? 0;
-  const fine = Array.from({ length: 300 }, (_, index) => Math.max(since - 120 + index, 0));
+  const fine = (announced?.sinceMinutes ?? [0]).flatMap((since) =>
+    Array.from({ length: 300 }, (_, index) => Math.max(since - 120 + index, 0)),
+  );
   return [...new Set([...coarse, ...fine])].toSorted((one, other) => one - other);
 };
 
@@ -67,7 +68,9 @@ export const ourQuery = (wanted: Wanted): string =>
 const verdict = ({ announced }: TruthRow, heard: readonly Announcement[]): string => {
   if (announced === undefined) return heard.length === 0 ? 'right' : 'FALSE ALARM';
   if (heard.length === 0) return 'LOST';
-  return heard.every(({ age }) => Math.abs(age - announced.sinceMinutes) <= 180) ? 'right' : 'AT ANOTHER TIME';
+  const near = (age: number, since: number): boolean => Math.abs(age - since) <= 180;
+  if (announced.sinceMinutes.some((since) => !heard.some(({ age }) => near(age, since)))) return 'LOST IN PART';
+  return heard.every(({ age }) => announced.sinceMinutes.some((since) => near(age, since))) ? 'right' : 'AT ANOTHER TIME';
 };
 
 const main = (): void => {

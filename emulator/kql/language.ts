@@ -170,23 +170,31 @@ const pieceOf = (element: Element, text: string, bridge: Bridge): Piece => {
   };
 };
 
-const diagnosticsOf = (parsed: Parsed, bridge: Bridge): Diagnostic[] =>
-  listed<{ Code: string; Message: string; Severity: string; Start: number; Length: number }>(bridge, parsed.GetDiagnostics())
-    .filter(({ Severity }) => Severity === 'Error')
-    .map(({ Code, Message, Start, Length }) => ({ code: Code, message: Message, start: Start, length: Length }));
+/** What Microsoft's parser and analysis have to say, warnings and hints among it. */
+const diagnosticsOf = (parsed: Parsed, bridge: Bridge): (Diagnostic & { readonly isError: boolean })[] =>
+  listed<{ Code: string; Message: string; Severity: string; Start: number; Length: number }>(bridge, parsed.GetDiagnostics()).map(
+    ({ Code, Message, Severity, Start, Length }) => ({
+      code: Code,
+      message: Message,
+      start: Start,
+      length: Length,
+      isError: Severity === 'Error',
+    }),
+  );
 
 /** Reads a query. What is nested too deeply for reading is among what Microsoft's analysis finds wrong. */
 export const read = (text: string, form: QueryForm): Reading => {
   const { bridge, language, globals } = load();
   const parsed = language.KustoCode.ParseAndAnalyze(text, globals[form]);
-  const [first, ...more] = diagnosticsOf(parsed, bridge);
+  const [first, ...more] = diagnosticsOf(parsed, bridge).filter(({ isError }) => isError);
   return first === undefined ? { tree: pieceOf(parsed.Syntax, text, bridge) } : { diagnostics: [first, ...more] };
 };
 
-/** What Microsoft's parser and analysis, which know the table, have against a query: nothing when it is right. */
+/** What Microsoft's parser and analysis, which know the table, have to say of a query, warnings too: nothing when it is right. */
 export const diagnose = (text: string, form: QueryForm): readonly Diagnostic[] => {
   const { bridge, language, globals } = load();
-  return diagnosticsOf(language.KustoCode.ParseAndAnalyze(text, globals[form]), bridge);
+  const found = diagnosticsOf(language.KustoCode.ParseAndAnalyze(text, globals[form]), bridge);
+  return found.map(({ code, message, start, length }) => ({ code, message, start, length }));
 };
 
 const shapeOfElement = (element: Element): string => {

@@ -13,8 +13,9 @@ describe('the query of the notice, at every age of every kind of row', () => {
     const query = ourQuery(row.wanted);
     expect(diagnose(query, 'alert')).toEqual([]);
     const heard = announcements(query, [row]).get(row) ?? [];
-    const since = row.announced?.sinceMinutes ?? 0;
-    const minutes = row.announced ? Array.from({ length: fromMinutes - untilMinutes + 1 }, (_, index) => since + untilMinutes + index) : [];
+    const minutes = (row.announced?.sinceMinutes ?? []).flatMap((since) =>
+      Array.from({ length: fromMinutes - untilMinutes + 1 }, (_, index) => since + untilMinutes + index),
+    );
     expect(heard.map(({ age }) => age)).toEqual(minutes);
     for (const { columns } of heard) expect(columns).toMatchObject(row.announced?.words ?? {});
   });

@@ -57,6 +57,14 @@ interface Row {
 }
 
 /** A receiver of every kind is added, changed and removed, among one of every kind. */
+/** The kind that is wanted is looked for first. */
+const nodesFirst = (query: string): string =>
+  query.replace(/(?<=upgradeType = case\().*(?=\))/, (inside) => {
+    const [first, kind, second, otherKind, ...rest] = inside.split(', ');
+    const swapped = [second, otherKind, first, kind, rest[2], rest[3], rest[0], rest[1], rest[6], rest[7], rest[4], rest[5], rest[8]];
+    return swapped.join(', ');
+  });
+
 const ofEveryKind: readonly Row[] = oneChangeOfEach.flatMap(({ kind, list, field, azureField = field, to }): readonly Row[] => {
   const { [kind]: _, ...others } = oneOfEach;
   const from = { receivers: oneOfEach };
@@ -106,7 +114,9 @@ const rows: readonly Row[] = [
     to: { upgradeTypes: ['NodeOSUpgrade'] },
     writes: [putRule],
     changes: [],
-    query: query((text) => text.replace('| where eventTime', '| where upgradeType !in~ ("K8sVersionUpgrade")\n| where eventTime')),
+    query: query((text) =>
+      nodesFirst(text).replace('| where (updated', '| where upgradeType !in~ ("K8sVersionUpgrade")\n| where (updated'),
+    ),
   },
   {
     name: 'statuses',
@@ -114,7 +124,7 @@ const rows: readonly Row[] = [
     writes: [putRule],
     changes: [],
     query: query((text) =>
-      text.replace('| where eventTime', '| where status !in~ ("Scheduled", "Started", "Completed", "Canceled")\n| where eventTime'),
+      text.replace('| where (updated', '| where status !in~ ("Scheduled", "Started", "Completed", "Canceled")\n| where (updated'),
     ),
   },
   {
@@ -204,21 +214,21 @@ const rows: readonly Row[] = [
     to: { alertRule: { evaluationFrequency: '5m' } },
     writes: [putRule],
     changes: [`${ruleProperties}.evaluationFrequency: PT30M → PT5M`, `${ruleProperties}.windowSize: PT30M → PT5M`],
-    query: query((text) => text.replace('ago(63m)', 'ago(36m)')),
+    query: query((text) => text.replaceAll('ago(63m)', 'ago(36m)')),
   },
   {
     name: 'settlingTime',
     to: { alertRule: { settlingTime: '1h' } },
     writes: [putRule],
     changes: [],
-    query: query((text) => text.replace('ago(63m)', 'ago(93m)').replace('ago(30m)', 'ago(60m)')),
+    query: query((text) => text.replaceAll('ago(63m)', 'ago(93m)').replaceAll('ago(30m)', 'ago(60m)')),
   },
   {
     name: 'overlap',
     to: { alertRule: { overlap: '0m' } },
     writes: [putRule],
     changes: [],
-    query: query((text) => text.replace('ago(63m)', 'ago(60m)')),
+    query: query((text) => text.replaceAll('ago(63m)', 'ago(60m)')),
   },
   {
     name: 'displayName',

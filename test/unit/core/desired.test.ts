@@ -102,7 +102,7 @@ describe('the desired alert rule', () => {
       identityIds: [],
       tags: { 'aks-notifier-owner': 'test/platform/prod' },
     });
-    expect(query).toContain('eventTime >= ago(63m) and eventTime <= ago(30m)');
+    expect(query).toContain('updated >= ago(63m) and updated <= ago(30m)');
   });
 
   it('takes every setting of the spec', () => {
@@ -136,15 +136,15 @@ describe('the desired alert rule', () => {
   ] as const)('derives frequency, window and look-back from evaluationFrequency %s', (evaluationFrequency, minutes, overlap) => {
     const { frequencyMinutes, windowMinutes, query } = rule({ alertRule: { evaluationFrequency } });
     expect([frequencyMinutes, windowMinutes]).toEqual([minutes, minutes]);
-    expect(query).toContain(`eventTime >= ago(${30 + minutes + overlap}m) and eventTime <= ago(30m)`);
+    expect(query).toContain(`updated >= ago(${30 + minutes + overlap}m) and updated <= ago(30m)`);
   });
 
   it.each([
-    [{ settlingTime: '0m', overlap: '0m' }, 'eventTime >= ago(30m) and eventTime <= ago(0m)'],
-    [{ settlingTime: '1h30m' }, 'eventTime >= ago(123m) and eventTime <= ago(90m)'],
-    [{ overlap: '30m' }, 'eventTime >= ago(90m) and eventTime <= ago(30m)'],
+    [{ settlingTime: '0m', overlap: '0m' }, 'updated >= ago(30m) and updated <= ago(0m)'],
+    [{ settlingTime: '1h30m' }, 'updated >= ago(123m) and updated <= ago(90m)'],
+    [{ overlap: '30m' }, 'updated >= ago(90m) and updated <= ago(30m)'],
     // Azure lets no query of an alert reach back further than two days.
-    [{ evaluationFrequency: '24h', settlingTime: '12h', overlap: '12h' }, 'eventTime >= ago(2880m) and eventTime <= ago(720m)'],
+    [{ evaluationFrequency: '24h', settlingTime: '12h', overlap: '12h' }, 'updated >= ago(2880m) and updated <= ago(720m)'],
   ] as const)('takes settling time and overlap from %j', (alertRule, window) => {
     expect(rule({ alertRule }).query).toContain(window);
   });

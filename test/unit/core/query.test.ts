@@ -32,15 +32,15 @@ describe('the query of the alert rule', () => {
       | extend detailsText = tostring(properties.eventDetails), details = parse_json(tostring(properties.eventDetails))
       | extend isEndOfSupport = tostring(properties.eventSource) =~ "EOLNotification" or isnotempty(tostring(details.eolDate))
       | extend status = case(isempty(status), "Unknown", status =~ "Cancelled", "Canceled", status)
-      | extend typeNumber = coalesce(tostring(details.type), tostring(properties.type)), told = strcat(detailsText, " ", description)
-      | extend upgradeType = case(told has "K8sVersionUpgrade", "K8sVersionUpgrade", told has "NodeOSUpgrade", "NodeOSUpgrade", typeNumber == "1", "K8sVersionUpgrade", typeNumber == "2", "NodeOSUpgrade", everything has "K8sVersionUpgrade", "K8sVersionUpgrade", everything has "NodeOSUpgrade", "NodeOSUpgrade", "Unknown")
-      | extend updated = todatetime(tostring(properties.lastUpdateTime)), started = todatetime(tostring(properties.startTime)), scheduled = todatetime(tostring(properties.scheduledTime))
-      | extend updated = iff(updated > datetime(2000-01-01), updated, datetime(null)), started = iff(started > datetime(2000-01-01), started, datetime(null)), scheduled = iff(scheduled > datetime(2000-01-01), scheduled, datetime(null))
+      | extend told = strcat(tostring(details), " ", description), typeNumber = coalesce(tostring(details.type), tostring(properties.type))
+      | extend upgradeType = case(told has "K8sVersionUpgrade", "K8sVersionUpgrade", told has "NodeOSUpgrade", "NodeOSUpgrade", typeNumber == "1" or told has "\\"type\\":1" or everything has "\\"type\\":1", "K8sVersionUpgrade", typeNumber == "2" or told has "\\"type\\":2" or everything has "\\"type\\":2", "NodeOSUpgrade", everything has "K8sVersionUpgrade", "K8sVersionUpgrade", everything has "NodeOSUpgrade", "NodeOSUpgrade", "Unknown")
+      | extend updated = coalesce(todatetime(tostring(properties.lastUpdateTime)), todatetime(strcat(substring(tostring(properties.lastUpdateTime), 0, 19), "Z"))), started = coalesce(todatetime(tostring(properties.startTime)), todatetime(strcat(substring(tostring(properties.startTime), 0, 19), "Z"))), scheduled = coalesce(todatetime(tostring(properties.scheduledTime)), todatetime(strcat(substring(tostring(properties.scheduledTime), 0, 19), "Z")))
+      | extend updated = iff(updated > datetime(2000-01-01), updated, datetime(1970-01-01)), started = iff(started > datetime(2000-01-01), started, datetime(1970-01-01)), scheduled = iff(scheduled > datetime(2000-01-01), scheduled, datetime(1970-01-01))
       | where not(isEndOfSupport)
-      | extend eventTime = case(isnotnull(updated), updated, status =~ "Scheduled", coalesce(scheduled, started), started > scheduled, started, coalesce(scheduled, started))
-      | where eventTime >= ago(63m) and eventTime <= ago(30m)
-      | extend planned = coalesce(started, scheduled)
-      | extend plannedStart = iff(isnull(planned), "not given", strcat(substring(tostring(planned), 0, 16), "Z"))
+      | where (updated >= ago(63m) and updated <= ago(30m)) or (updated < datetime(2000-01-01) and ((scheduled >= ago(63m) and scheduled <= ago(30m)) or (started >= ago(63m) and started <= ago(30m)) or (status =~ "Scheduled" and started < datetime(2000-01-01) and (scheduled - 12h >= ago(63m) and scheduled - 12h <= ago(30m)))))
+      | extend eventTime = case(updated > datetime(2000-01-01), updated, scheduled > datetime(2000-01-01), scheduled, started)
+      | extend planned = iff(started > datetime(2000-01-01), started, scheduled)
+      | extend plannedStart = iff(planned < datetime(2000-01-01), "not given", strcat(substring(tostring(planned), 0, 16), "Z"))
       | extend description = iff(description =~ "ScheduledEvents", "", description)
       | extend reason = strcat(description, iff(isempty(description) or isempty(detailsText), "", ": "), detailsText)
       | extend reason = iff(isempty(reason), "not given", substring(reason, 0, 500)), recordId = iff(isempty(name), id, name)
@@ -76,9 +76,11 @@ describe('the query of the alert rule', () => {
     );
   });
 
-  it('leaves out the type that is not wanted, and nothing else', () => {
+  it('leaves out the type that is not wanted, looks for the wanted one first, and changes nothing else', () => {
     const query = lines(maintenanceQuery({ ...everything, upgradeTypes: ['NodeOSUpgrade'] }));
-    expect(query.filter((line) => !lines(maintenanceQuery(everything)).includes(line))).toEqual([
+    const others = query.filter((line) => !lines(maintenanceQuery(everything)).includes(line));
+    expect(others).toEqual([
+      expect.stringMatching(/^\| extend upgradeType = case\(told has "NodeOSUpgrade"/),
       '| where upgradeType !in~ ("K8sVersionUpgrade")',
     ]);
   });
@@ -126,7 +128,7 @@ describe('the query of the alert rule', () => {
 
   it('looks at ages given as literal minutes, for ago() takes nothing else in alerts', () => {
     const query = maintenanceQuery({ ...everything, lookBackMinutes: 1450, settlingMinutes: 5 });
-    expect(query).toContain('eventTime >= ago(1450m) and eventTime <= ago(5m)');
+    expect(query).toContain('updated >= ago(1450m) and updated <= ago(5m)');
   });
 
   it('uses nothing that alert queries over Resource Graph do not support', () => {
