@@ -56,6 +56,20 @@ describe('rendering', () => {
     ]);
   });
 
+  it('refuses a cluster that is too old for the rules of the CRD', async () => {
+    const { code, stderr } = await plane.helm(['template', 'aks-notifier', chart, ...flags(minimal), '--kube-version', '1.28.0']);
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('chart requires kubeVersion: >=1.29.0-0') });
+  });
+
+  it('packs all that the templates read', async () => {
+    const { code, stderr } = await plane.helm(['package', chart, '--destination', plane.directory]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const monitors = { 'metrics.prometheusRule.enabled': true, 'metrics.grafanaDashboard.enabled': true };
+    const args = ['template', 'aks-notifier', join(plane.directory, 'aks-notifier-0.1.0.tgz'), '--namespace', 'aks-notifier'];
+    const packed = await plane.helm([...args, ...flags({ ...minimal, ...monitors })]);
+    expect(objectsOf(packed.stdout)).toEqual(await render({ ...minimal, ...monitors }));
+  });
+
   it.each([
     ['the release where it is called as the chart', 'aks-notifier', {}, 'aks-notifier'],
     ['release and chart otherwise', 'blue', {}, 'blue-aks-notifier'],
@@ -440,6 +454,16 @@ describe('the pods', () => {
     ]);
   });
 
+  it("have each variable once: one of extraEnv stands in the place of the chart's own", async () => {
+    const fromSecret = { name: 'HTTPS_PROXY', valueFrom: { secretKeyRef: { name: 'proxy', key: 'url' } } };
+    const extraEnv = [fromSecret, { name: 'NODE_OPTIONS', value: '--use-openssl-ca' }];
+    const all = await render({ ...minimal, extraEnv, httpsProxy: 'http://proxy', noProxy: '.contoso.com' });
+    const { env } = only(all, 'Deployment').spec.template.spec.containers[0];
+    expect(env).toEqual(expect.arrayContaining([...extraEnv, { name: 'NO_PROXY', value: '.contoso.com' }]));
+    const names = env.map(({ name }) => name);
+    expect(names).toEqual([...new Set(names)]);
+  });
+
   it('run as a ServiceAccount of somebody else when told to, with the same roles', async () => {
     const all = await render({ ...minimal, serviceAccount: { create: false, name: 'shared' } });
     expect(all.map(({ kind }) => kind)).not.toContain('ServiceAccount');
@@ -496,6 +520,33 @@ describe('the API server', () => {
       expect(notes).toContain(`system:serviceaccount:${namespace}:aks-notifier`);
       expect(notes).toContain(clientId);
       expect(await hasCrd()).toBe(true);
+    });
+
+    it.each([
+      [
+        'whom to federate',
+        {},
+        ['issuer    what `az aks show', `subject   system:serviceaccount:NAMESPACE:aks-notifier\n`, 'audience  api://Azure'],
+      ],
+      [
+        'what a ServiceAccount of somebody else needs',
+        { serviceAccount: { create: false, name: 'shared' } },
+        ['system:serviceaccount:NAMESPACE:shared', `azure.workload.identity/client-id: ${clientId}`],
+      ],
+      ['that roles are missing', { 'rbac.create': false }, ['rbac.create is false: ServiceAccount aks-notifier needs its roles']],
+      ['what one replica means', { replicaCount: 1 }, ['There is one replica']],
+      ['that there is no boundary', {}, ['allowedScopes draws a boundary']],
+    ])('says %s', async (_, values, sentences) => {
+      const notes = await helm('upgrade', 'aks-notifier', chart, '--dry-run=server', ...flags({ ...minimal, ...values }));
+      for (const sentence of sentences) expect(notes).toContain(sentence.replace('NAMESPACE', namespace));
+      const quiet = await helm(
+        'upgrade',
+        'aks-notifier',
+        chart,
+        '--dry-run=server',
+        ...flags({ ...minimal, allowedScopes: everyValue.allowedScopes }),
+      );
+      expect(quiet).not.toMatch(/There is one replica|rbac\.create is false|draws a boundary|is not this release's/);
     });
 
     it('lets the operator do what it has to, and nothing else', async () => {
