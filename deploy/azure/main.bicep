@@ -85,7 +85,7 @@ resource ruleIdentitiesRole 'Microsoft.Authorization/roleDefinitions@2022-04-01'
   }
 }
 
-// The whole subscription …
+// The whole subscription … These names come from the identity's name: if it was deleted, delete what it left behind before you deploy again.
 resource works 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (empty(resourceGroups)) {
   name: guid(subscription().id, identityGroup, identityName, operator.name)
   properties: {

@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { crdPath } from '../../scripts/generate/crd-template.ts';
+import { startAzureSetup } from '../support/azure-setup.ts';
 import {
   chart,
   clientId,
@@ -38,6 +40,49 @@ const labelsOf = (selector: unknown): object => (selector as { readonly matchLab
 /** Without the roles that are for people. */
 const forOperator = (objects: readonly Rendered[]): readonly Rendered[] =>
   objects.filter(({ kind, metadata }) => kind !== 'ClusterRole' || !/-(view|edit)$/.test(metadata.name));
+
+/** Words of a command, as a shell reads them. */
+const wordsOf = (command: string): readonly string[] =>
+  execFileSync('sh', ['-c', `helm() { printf '%s\\n' "$@"; }\n${command}`], { encoding: 'utf8' })
+    .split('\n')
+    .slice(0, -1);
+
+describe('the command that deploy/azure/setup.sh prints', () => {
+  const subscriptionId = '00000000-0000-4000-8000-00000000000a';
+  const shop = `/subscriptions/${subscriptionId}/resourceGroups/shop(1)`;
+  const cluster = `${shop}/providers/Microsoft.ContainerService/managedClusters/prod`;
+
+  it.each([
+    [[], 'aks-notifier-system', 'aks-notifier'],
+    [['--namespace', 'ops', '--service-account', 'notices', '--scope', shop], 'ops', 'notices'],
+  ])('installs the ServiceAccount that may sign in, as the identity that was made: %j', async (words, namespace, name) => {
+    await using setup = startAzureSetup({
+      tenants: { [subscriptionId]: '00000000-0000-4000-8000-00000000000b' },
+      clusters: [{ id: cluster, issuer: 'https://oidc.example/', workloadIdentity: true }],
+      registered: [subscriptionId],
+      identities: [],
+      credentials: [],
+      roles: [],
+      assignments: [],
+    });
+    const { out } = await setup.run('--cluster', cluster, ...words);
+    const [upgrade, install, release, , ...rest] = wordsOf(/^ {2}helm .*$/mu.exec(out)?.[0] ?? '');
+    expect([upgrade, install, release]).toEqual(['upgrade', '--install', 'aks-notifier']);
+    const { code, stdout } = await plane.helm(['template', 'aks-notifier', chart, ...rest]);
+    expect(code).toBe(0);
+    const account = only(objectsOf(stdout), 'ServiceAccount').metadata;
+    expect(account).toMatchObject({
+      namespace,
+      name,
+      annotations: {
+        'azure.workload.identity/client-id': setup.state.identities[0]?.clientId,
+        'azure.workload.identity/tenant-id': '00000000-0000-4000-8000-00000000000b',
+      },
+    });
+    expect(setup.state.credentials).toMatchObject([{ subject: `system:serviceaccount:${namespace}:${name}` }]);
+    expect(stdout.includes(`--allowed-scopes=${shop}`)).toBe(words.includes(shop));
+  });
+});
 
 describe('rendering', () => {
   it.each([

@@ -3,6 +3,7 @@ import { Agent, request } from 'undici';
 import { startEmulator, type Emulator, type EmulatorOptions } from '../../emulator/emulator.ts';
 import type { World } from '../../emulator/world.ts';
 import type { MaintenanceNotification } from '../../src/api/maintenance-notification.ts';
+import { setUpRights } from './azure-rights.ts';
 import { startControlPlane, type ControlPlane } from './control-plane.ts';
 import { startPocketKubelet, type PocketKubelet, type PocketKubeletOptions, type PodProcess } from './pocket-kubelet.ts';
 import { waitFor } from './wait.ts';
@@ -25,27 +26,10 @@ const subscriptionId = '00000000-0000-4000-8000-00000000000a';
 export const tenantId = '72f988bf-86f1-41af-91ab-2d7cd011db47';
 export const clientId = '6a4c1f2e-9d3b-4e57-8c20-5b7d9e1f3a64';
 const objectId = 'd1c2b3a4-5f6e-4789-9abc-def012345678';
-const operatorRoleId = '5e9f7a1c-2b3d-4c4e-8f60-718293a4b5c6';
-const roleBasedAccessControlAdministrator = 'f58310d9-a9f6-439a-9e8d-f62e7b41a168';
 
 /** The id of a cluster in the world's resource group `shop`. */
 export const clusterId = (name: string): string =>
   `/subscriptions/${subscriptionId}/resourceGroups/shop/providers/Microsoft.ContainerService/managedClusters/${name}`;
-
-/** What the chart's documentation asks to be granted, and not an action more. */
-const operatorActions = [
-  'Microsoft.Insights/scheduledQueryRules/read',
-  'Microsoft.Insights/scheduledQueryRules/write',
-  'Microsoft.Insights/scheduledQueryRules/delete',
-  'Microsoft.Insights/actionGroups/read',
-  'Microsoft.Insights/actionGroups/write',
-  'Microsoft.Insights/actionGroups/delete',
-  'Microsoft.Insights/actionGroups/createNotifications/action',
-  'Microsoft.Insights/actionGroups/notificationStatus/read',
-  'Microsoft.ContainerService/managedClusters/read',
-  'Microsoft.ContainerService/managedClusters/maintenanceConfigurations/read',
-  'Microsoft.Authorization/roleAssignments/read',
-];
 
 const weekly = (dayOfWeek: string) => ({
   maintenanceWindow: { schedule: { weekly: { intervalWeeks: 1, dayOfWeek } }, durationHours: 4, startTime: '02:00', utcOffset: '+01:00' },
@@ -71,12 +55,7 @@ export const exampleWorld = (issuer: string): World => ({
       ],
     },
   ],
-  roleDefinitions: [{ id: operatorRoleId, name: 'Maintenance notification operator', actions: operatorActions }],
-  roleAssignments: [operatorRoleId, roleBasedAccessControlAdministrator].map((roleDefinitionId) => ({
-    scope: `/subscriptions/${subscriptionId}`,
-    roleDefinitionId,
-    principalId: objectId,
-  })),
+  ...setUpRights(`/subscriptions/${subscriptionId}`, objectId),
   clusters: ['prod', 'prod-2'].map((name) => ({
     id: clusterId(name),
     location: 'westeurope',
