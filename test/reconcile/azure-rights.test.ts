@@ -145,6 +145,24 @@ describe('with just the rights that the set-up script gives', () => {
   });
 });
 
+describe('without the role that gives Reader', () => {
+  it('an object whose Reader somebody else grants comes, is kept and goes', async () => {
+    const { roleDefinitions, roleAssignments } = inSubscription;
+    await start({ roleDefinitions, roleAssignments: roleAssignments.filter((each) => each.condition === undefined) });
+    bench.apply(specWith({ readerScopes: [] }));
+    await bench.run();
+    expect(condition('Ready')).toMatchObject({ status: 'True' });
+    await someoneChanges(bench.object().status?.alertRuleId, (rule) => ({ ...rule, properties: { ...rule.properties, severity: 0 } }));
+    bench.clock.advance(10 * minute);
+    await bench.run();
+    expect(bench.events).toContainEqual(expect.stringContaining('severity: 0 → 3'));
+    bench.api.delete(key);
+    await bench.run();
+    expect(bench.api.list()).toEqual([]);
+    expect(ours()).toEqual([]);
+  });
+});
+
 /** The first and the last cell of each row in docs/azure-rights.md. */
 const documented = async (): Promise<ReadonlyMap<string, string>> => {
   const page = await readFile(new URL('../../docs/azure-rights.md', import.meta.url), 'utf8');
