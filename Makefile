@@ -24,7 +24,7 @@ $(installed): package.json package-lock.json
 	@PATH="$$OUTER_PATH" npm ci --loglevel=error
 	@touch $@
 
-tools: install ## build etcd, kube-apiserver, kubectl, helm, promlint, promtool, kubeconform and actionlint, the first time only; KUBEBUILDER_ASSETS saves the first three
+tools: install ## build the real programs that tests run, the first time only; KUBEBUILDER_ASSETS saves the first three
 	@node tools/provide.ts
 
 build: install ## bundle the program into dist/aks-notifier.mjs

@@ -12,7 +12,18 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-export const toolNames = ['etcd', 'kube-apiserver', 'kubectl', 'helm', 'promlint', 'promtool', 'kubeconform', 'actionlint'] as const;
+export const toolNames = [
+  'etcd',
+  'kube-apiserver',
+  'kubectl',
+  'helm',
+  'promlint',
+  'promtool',
+  'kubeconform',
+  'actionlint',
+  'flux-parts',
+  'argocd-parts',
+] as const;
 export type ToolName = (typeof toolNames)[number];
 
 /** Absolute paths of the programs that a cluster is made of. */
@@ -119,6 +130,22 @@ const recipes: Readonly<Record<ToolName, Recipe>> = {
     about: '20 seconds',
     inAssets: false,
   },
+  'flux-parts': {
+    module: 'flux',
+    package: '.',
+    pinnedBy: 'github.com/fluxcd/pkg/ssa',
+    variables: () => ({}),
+    about: '2 minutes',
+    inAssets: false,
+  },
+  'argocd-parts': {
+    module: 'argocd',
+    package: '.',
+    pinnedBy: 'github.com/argoproj/argo-cd/v3',
+    variables: () => ({}),
+    about: '4 minutes',
+    inAssets: false,
+  },
 };
 
 const say = (line: string): void => {
@@ -155,7 +182,7 @@ const buildOf = async (name: ToolName): Promise<{ directory: string; version: st
  * Runs the go command, and hands each line of its output on as it comes.
  * @throws ToolError when there is no go command at all
  */
-const go = async (
+export const go = async (
   args: readonly string[],
   directory: string,
   onLine: (line: string) => void,

@@ -25,7 +25,7 @@ import { createSurvey } from '../../src/reconcile/survey.ts';
 import type { Requeue } from '../../src/runtime/controller.ts';
 import { createMemoryApiServer, type KubernetesWrite, type MemoryApiServer } from './memory-api-server.ts';
 import { minimalSpec, subscriptionId } from './notification.ts';
-import { statusMistakes } from './status-rules.ts';
+import { misreadings, statusMistakes } from './status-rules.ts';
 
 export const operatorClientId = '22222222-2222-4222-8222-222222222222';
 export const operatorObjectId = '33333333-3333-4333-8333-333333333333';
@@ -107,7 +107,7 @@ export interface Bench extends AsyncDisposable {
   /** The object as it is now. */
   readonly object: (key?: string) => MaintenanceNotification;
   readonly apply: (spec?: MaintenanceNotificationSpec, name?: string) => void;
-  /** One run. Checks every status that it writes against Flux's rules. */
+  /** One run. Checks every status that it writes against Flux's rules, and how Flux and kstatus read it. */
   readonly run: (options?: { readonly key?: string; readonly stopping?: AbortSignal; readonly signal?: AbortSignal }) => Promise<Requeue>;
   /** Applies a spec, runs, and expects that everything stands. */
   readonly settle: (spec?: MaintenanceNotificationSpec) => Promise<void>;
@@ -256,6 +256,8 @@ export const startBench = async ({ sharesClock, ...options }: BenchOptions = {})
     } catch (error) {
       expectNone(judge(statuses(), undefined, generation));
       throw error;
+    } finally {
+      for (const each of statuses()) expectNone(await misreadings(each));
     }
     const isUnfinished = requeue.kind === 'backOff' && requeue.capMilliseconds === 10_000;
     const end = api.get(which);

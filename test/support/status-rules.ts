@@ -1,4 +1,5 @@
 import type { Condition, MaintenanceNotification } from '../../src/api/maintenance-notification.ts';
+import { readAsFlux, type Word } from './flux.ts';
 
 /** When a status is looked at: in the middle of a run, or after one that ended by itself. */
 export type Moment = 'mid run' | 'end of run';
@@ -139,4 +140,27 @@ export const statusMistakes = ({ metadata, status }: Judged, moment: Moment): re
       const words = mistake(seen);
       return words === undefined ? [] : [`${name}: ${words}`];
     });
+};
+
+/** What others must make of an object, by what its conditions say of it as it is now. */
+export const expectedReading = ({ metadata, status }: Judged): { readonly kstatus: Word; readonly expressions: Word } => {
+  const says = (type: string): boolean =>
+    (status?.conditions ?? []).some(
+      (each) => each.type === type && each.status === 'True' && each.observedGeneration === metadata.generation,
+    );
+  const word = says('Ready') ? 'Current' : says('Stalled') ? 'Failed' : 'InProgress';
+  return { kstatus: metadata.deletionTimestamp ? 'Terminating' : word, expressions: word };
+};
+
+/** Where Flux and kstatus themselves make something else of an object than they must, each in words. None for a good one. */
+export const misreadings = async (object: MaintenanceNotification): Promise<readonly string[]> => {
+  const expected = expectedReading(object);
+  const { kstatus, expressions } = await readAsFlux(object);
+  return [
+    when(kstatus.status !== expected.kstatus, `kstatus says ${kstatus.status} (${kstatus.message}), not ${expected.kstatus}`),
+    when(
+      expressions.status !== expected.expressions,
+      `Flux says ${expressions.status} (${expressions.message}), not ${expected.expressions}`,
+    ),
+  ].filter((words) => words !== undefined);
 };

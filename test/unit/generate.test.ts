@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { luaPath } from '../../scripts/generate/argocd-config.ts';
 import { crdPath, crdTemplate } from '../../scripts/generate/crd-template.ts';
 import { chartReadme } from '../../scripts/generate/chart-readme.ts';
 import { chartSchema } from '../../scripts/generate/chart-schema.ts';
@@ -15,11 +16,13 @@ const typesPath = 'src/api/maintenance-notification.ts';
 const templatePath = 'charts/aks-notifier/templates/crd.yaml';
 const schemaPath = 'charts/aks-notifier/values.schema.json';
 const readmePath = 'charts/aks-notifier/README.md';
+const configPath = 'examples/argocd/argocd-cm.yaml';
 const outputs = [
   [typesPath, crdPath],
   [templatePath, crdPath],
   [schemaPath, valuesPath],
   [readmePath, valuesPath],
+  [configPath, luaPath],
 ] as const;
 
 describe('generate', () => {
@@ -29,7 +32,7 @@ describe('generate', () => {
 
   beforeEach(() => {
     copy = mkdtempSync(join(tmpdir(), 'generate-'));
-    for (const path of ['scripts', 'crds', 'package.json', typesPath, 'charts'])
+    for (const path of ['scripts', 'crds', 'package.json', typesPath, 'charts', luaPath, configPath])
       cpSync(join(root, path), join(copy, path), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   });
