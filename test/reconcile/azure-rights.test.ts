@@ -1,6 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { actionMatches } from '../../emulator/authorization.ts';
+import { actionMatches, builtInRoles } from '../../emulator/authorization.ts';
 import type { Call } from '../../emulator/journal.ts';
 import type { World } from '../../emulator/world.ts';
 import type { MaintenanceNotificationSpec } from '../../src/api/maintenance-notification.ts';
@@ -142,6 +142,21 @@ describe('with just the rights that the set-up script gives', () => {
     const lists = ['LIST scheduledQueryRules', 'LIST actionGroups', 'LIST roleAssignments'];
     expect(refused().filter((line) => scopes[0] === subscription || !lists.includes(line))).toEqual([]);
     expect(ours()).toEqual([]);
+  });
+});
+
+describe('with Azure’s own roles, for those who can make none', () => {
+  it('an object comes, is kept and goes, under the same condition', async () => {
+    const builtIn = ['Monitoring Contributor', 'Role Based Access Control Administrator', 'Managed Identity Operator'].map(
+      (name) => builtInRoles.find((role) => role.name === name)!.id,
+    );
+    const roleAssignments = inSubscription.roleAssignments.map((each, index) =>
+      Object.assign({}, each, { roleDefinitionId: builtIn[index]! }),
+    );
+    expect(roleAssignments.map((each) => each.condition === undefined)).toEqual([true, false, true]);
+    await start({ roleDefinitions: [], roleAssignments });
+    expect(await live(shared)).toBe('nothing fails');
+    expect(refused()).toEqual([]);
   });
 });
 
