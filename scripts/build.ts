@@ -1,9 +1,11 @@
-/** Makes the one file that is shipped: `dist/aks-notifier.mjs`, with its source map, and the notices of the packages that are in it. */
+/** Makes the one file that is shipped: `dist/aks-notifier.mjs`, with its source map, the notices of the packages that are in it, and their list. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 import { thirdPartyLicenses } from './build/licenses.ts';
+import { packagesOf } from './build/packages.ts';
+import { sbom } from './build/sbom.ts';
 
-const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+const program = JSON.parse(await readFile('package.json', 'utf8')) as { name: string; version: string; license: string };
 
 const banner = [
   // Before anything else: on an older Node the first import fails with a TypeError that helps nobody.
@@ -22,11 +24,13 @@ const { metafile } = await build({
   target: 'node22',
   sourcemap: true,
   metafile: true,
-  define: { AKS_NOTIFIER_VERSION: JSON.stringify(version) },
+  define: { AKS_NOTIFIER_VERSION: JSON.stringify(program.version) },
   banner: { js: banner },
   logLevel: 'warning',
 });
 const bundle = metafile.outputs['dist/aks-notifier.mjs'];
 const included = Object.entries(bundle?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
-await writeFile('dist/THIRD-PARTY-LICENSES.txt', await thirdPartyLicenses(included.map(([path]) => path)));
+const packages = await packagesOf(included.map(([path]) => path));
+await writeFile('dist/THIRD-PARTY-LICENSES.txt', await thirdPartyLicenses(packages));
+await writeFile('dist/sbom.bundle.spdx.json', `${JSON.stringify(sbom(program, packages), undefined, 2)}\n`);
 console.log(`dist/aks-notifier.mjs, ${((bundle?.bytes ?? 0) / 1_000_000).toFixed(1)} MB`);

@@ -5,12 +5,13 @@
  *
  * With `--print` install.yaml goes to standard output, and nothing is written.
  */
+import { execFile } from 'node:child_process';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { execFile } from 'node:child_process';
 import { parseArgs, promisify } from 'node:util';
 import { provideTool } from '../tools/provide.ts';
 import { crdPath } from './generate/crd-template.ts';
+import { readImageName } from './release/image.ts';
 
 const namespace = 'aks-notifier-system';
 /** To be replaced by whoever applies it; the operator refuses to start with it. */
@@ -31,11 +32,8 @@ metadata:
   name: ${namespace}
 `;
 
-const imageValues = (image: string): readonly string[] => {
-  const [, repository = '', tag = '', digest = ''] = /^([^@]+?)(?::([^:/@]+))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(image) ?? [];
-  if (repository === '') throw new Error(`--image is "${image}": write <repository>:<tag> or <repository>@sha256:<64 digits>.`);
-  return [`image.repository=${repository}`, `image.tag=${tag}`, `image.digest=${digest}`];
-};
+const imageValues = (image: string): readonly string[] =>
+  Object.entries(readImageName(image)).map(([name, value]) => `image.${name}=${value}`);
 
 const { values } = parseArgs({ options: { image: { type: 'string' }, print: { type: 'boolean' } } });
 const settings = [`azure.clientId=${stand}`, ...(values.image === undefined ? [] : imageValues(values.image))];

@@ -1,10 +1,10 @@
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, readdir, realpath, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments, stringify } from 'yaml';
 import { crdPath } from '../../scripts/generate/crd-template.ts';
 import { type Image, lastStage, makeImage } from '../support/image.ts';
-import { run } from '../support/process.ts';
+import { removeDirectory, run, temporaryDirectory } from '../support/process.ts';
 import { clientId, isReady, minimal, operatorNamespace, startStage, type Stage, tenantId } from '../support/stage.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -119,6 +119,55 @@ describe('the image', () => {
 it('is refused when its last stage does more than these tests carry out', () => {
   expect(() => lastStage('FROM a\nFROM scratch\nRUN x\n')).toThrow("the tests don't know how to carry out RUN x");
   expect(() => lastStage('FROM scratch\nFROM a\n')).toThrow('the image must begin with nothing, not with a');
+});
+
+it('is built from what the Dockerfile copies and .dockerignore lets through', async () => {
+  const ignored = (await text('.dockerignore')).split('\n');
+  const [, stage = ''] = /AS bundle\n([^]*?)\nFROM /.exec(await text('Dockerfile')) ?? [];
+  const copied = [...stage.matchAll(/^COPY (.*) \S+$/gm)].flatMap(([, sources = '']) => sources.split(' '));
+  expect(copied.filter((path) => !ignored.includes(`!${path}`))).toEqual([]);
+  const directory = temporaryDirectory('aks-notifier-context');
+  for (const path of copied) await cp(join(repository, path), join(directory, path), { recursive: true });
+  await symlink(await realpath(join(repository, 'node_modules')), join(directory, 'node_modules'));
+  const built = await run('sh', ['-c', `cd ${directory} && exec '${process.execPath}' scripts/build.ts`], { env: {} });
+  expect(built).toMatchObject({ code: 0, stderr: '' });
+  expect(await readdir(join(directory, 'dist'))).toEqual(expect.arrayContaining(['THIRD-PARTY-LICENSES.txt', 'aks-notifier.mjs']));
+  await removeDirectory(directory);
+});
+
+describe('a release', () => {
+  const digest = `sha256:${'a'.repeat(64)}`;
+  const env = { HOME: process.env['HOME'] ?? '', PATH: process.env['PATH'] ?? '' };
+
+  it('has a chart that installs the image released with it, and is the same otherwise', async () => {
+    const { version } = await json<{ version: string }>('package.json');
+    const args = [join(repository, 'scripts/package-chart.ts'), '--image', `images.contoso.com/aks-notifier@${digest}`];
+    expect(await run(process.execPath, args, { env })).toMatchObject({ code: 0, stderr: '' });
+    const archive = join(repository, `dist/aks-notifier-${version}.tgz`);
+    const { stdout } = await run('tar', ['-xzOf', archive, 'aks-notifier/values.yaml'], { env });
+    expect(stdout).toBe(
+      (await text('charts/aks-notifier/values.yaml'))
+        .replace('repository: aks-notifier', 'repository: images.contoso.com/aks-notifier')
+        .replace('digest: ""', `digest: "${digest}"`),
+    );
+  });
+
+  it('has a list of what is in the bundle, as it was installed', async () => {
+    const { packages } = await json<{ packages: { name: string; versionInfo: string; externalRefs?: { referenceLocator: string }[] }[] }>(
+      'dist/sbom.bundle.spdx.json',
+    );
+    const [program, ...bundled] = packages;
+    expect(program).toMatchObject({ name: 'aks-notifier', SPDXID: 'SPDXRef-Package-aks-notifier-0.1.0' });
+    const lock = await json<{ packages: Record<string, { version: string }> }>('package-lock.json');
+    const locked = Object.entries(lock.packages).map(([path, { version }]) => `${path.split('node_modules/').at(-1)} ${version}`);
+    expect(locked).toEqual(expect.arrayContaining(bundled.map(({ name, versionInfo }) => `${name} ${versionInfo}`)));
+    const purls = bundled.map(({ externalRefs }) => externalRefs?.[0]?.referenceLocator ?? '');
+    expect(purls).toContainEqual(expect.stringMatching(/^pkg:npm\/%40azure\/identity@4\.\d+\.\d+$/));
+    // Direct dependencies that are part of the program.
+    for (const name of ['@kubernetes/client-node', 'pino', 'prom-client', 'undici', 'yaml'])
+      expect(bundled.map((each) => each.name)).toContain(name);
+    expect(bundled.filter(({ name }) => /^(vitest|esbuild|typescript)$/.test(name))).toEqual([]);
+  });
 });
 
 describe('install.yaml', () => {
