@@ -265,7 +265,7 @@ const firingAt = (minute: number, firing: readonly string[]) => ({
   exp_samples: Array.from(new Set(firing), (each) => {
     const [alert, name] = each.split(' ');
     const labels = `alertname="AksNotifier${alert}"${name === undefined ? '' : `,name="${name}"`}`;
-    return { labels: `{${labels}}`, value: firing.filter((it) => it === each).length };
+    return { labels: `{${labels}}`, value: firing.filter((alike) => alike === each).length };
   }),
 });
 

@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 
 const chart = join(import.meta.dirname, '..', '..', 'charts', 'aks-notifier', 'files');
 export const alertsFile = join(chart, 'alerts.yaml');
-export const dashboardFile = join(chart, 'dashboard.json');
+const dashboardFile = join(chart, 'dashboard.json');
 
 /** A rule of the chart's alerts. */
 export interface Alert {
@@ -29,3 +29,28 @@ export const metricsIn = (expressions: readonly string[]): readonly string[] => 
   );
   return [...new Set(names)];
 };
+
+type DataSource = Readonly<Record<string, string>>;
+
+/** What tests look at in the chart's dashboard. */
+interface Dashboard {
+  readonly uid: string;
+  readonly schemaVersion: number;
+  readonly templating: { readonly list: readonly { readonly name: string; readonly type: string }[] };
+  readonly panels: readonly {
+    readonly id: number;
+    readonly type: string;
+    readonly title: string;
+    readonly gridPos: Readonly<Record<'x' | 'y' | 'w' | 'h', number>>;
+    readonly datasource?: DataSource;
+    readonly fieldConfig?: { readonly defaults: { readonly unit?: string } };
+    readonly targets?: readonly { readonly refId: string; readonly expr: string; readonly datasource?: DataSource }[];
+  }[];
+}
+
+/** The chart's Grafana dashboard. */
+export const readDashboard = async (): Promise<Dashboard> => JSON.parse(await readFile(dashboardFile, 'utf8'));
+
+/** Every query of the dashboard, as it stands there. */
+export const dashboardQueries = async (): Promise<readonly string[]> =>
+  (await readDashboard()).panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
