@@ -2,15 +2,16 @@
  * The examples for Flux and Argo CD on the real API server, with their CRDs, and by their own code for applying and comparing objects:
  * what we write is never a difference for them.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { provideCrds } from '../../tools/crds.ts';
 import { provideTool } from '../../tools/provide.ts';
 import { argocdConfigPath, askArgo } from '../support/argocd.ts';
+import { expressions } from '../support/flux.ts';
 import { type Result, run } from '../support/process.ts';
-import { isReady, minimalObject, operatorNamespace, startStage, type Stage } from '../support/stage.ts';
+import { isReady, minimal, minimalObject, operatorNamespace, startStage, type Stage } from '../support/stage.ts';
 
 const root = join(import.meta.dirname, '../..');
 const examples = join(root, 'examples');
@@ -42,6 +43,13 @@ const dryRun = async (args: readonly string[], input?: string): Promise<Result> 
 const filesIn = async (folder: string): Promise<readonly string[]> =>
   (await readdir(join(examples, folder))).filter((name) => name.endsWith('.yaml')).toSorted();
 
+/** What is read here of the specs of HelmReleases, Kustomizations and Applications. */
+interface Spec {
+  readonly path?: string;
+  readonly values?: unknown;
+  readonly source?: { readonly path?: string; readonly helm?: { readonly valuesObject: unknown } };
+}
+
 describe('the examples', () => {
   it.each(['flux', 'argocd'])('for %s are what its CRDs allow', async (folder) => {
     const files = await filesIn(folder);
@@ -55,7 +63,7 @@ describe('the examples', () => {
 
   it('point at folders that are there', async () => {
     const path = async (file: string): Promise<unknown> => {
-      const { spec } = parse(await readFile(join(examples, file), 'utf8')) as { spec: { path?: string; source?: { path: string } } };
+      const { spec } = parse(await readFile(join(examples, file), 'utf8')) as { spec: Spec };
       return join(root, spec.path ?? spec.source?.path ?? '');
     };
     expect([await path('flux/operator.yaml'), await path('flux/notifications.yaml'), await path('argocd/notifications.yaml')]).toEqual([
@@ -68,26 +76,18 @@ describe('the examples', () => {
   it('give the chart values that it takes', async () => {
     const valuesOf = async (file: string, pick: (spec: Spec) => unknown): Promise<string> =>
       stringify(pick((parse(await readFile(join(examples, file), 'utf8')) as { spec: Spec }).spec));
-    interface Spec {
-      readonly values: unknown;
-      readonly source: { readonly helm: { readonly valuesObject: unknown } };
-    }
     const values = await valuesOf('flux/operator/release.yaml', (spec) => spec.values);
-    expect(await valuesOf('argocd/operator.yaml', (spec) => spec.source.helm.valuesObject)).toBe(values);
-    const lines = parse(values) as { azure: { clientId: string; tenantId: string }; installationId: string };
-    const set = [
-      `azure.clientId=${lines.azure.clientId}`,
-      `azure.tenantId=${lines.azure.tenantId}`,
-      `installationId=${lines.installationId}`,
-    ];
-    const args = ['template', 'aks-notifier', join(root, 'charts/aks-notifier'), '-n', operatorNamespace];
-    const { code, stdout, stderr } = await stage.controlPlane.helm([...args, ...set.flatMap((each) => ['--set', each])]);
+    expect(await valuesOf('argocd/operator.yaml', (spec) => spec.source?.helm?.valuesObject)).toBe(values);
+
+    const file = join(stage.controlPlane.directory, 'values.yaml');
+    await writeFile(file, values);
+    const args = ['template', 'aks-notifier', join(root, 'charts/aks-notifier'), '-n', operatorNamespace, '-f', file];
+    const { code, stdout, stderr } = await stage.controlPlane.helm(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain('--installation-id=prod-westeurope');
   });
 });
 
-const manifest = (namespace: string): string => stringify(minimalObject(namespace, 'prod'));
 const entry = (namespace: string): string => `MaintenanceNotification/${namespace}/prod`;
 const diff = async (namespace: string): Promise<unknown> => {
   const { stdout, stderr } = await argo(['diff', argocdConfigPath], minimalObject(namespace, 'prod'));
@@ -101,7 +101,7 @@ describe('an object in Git', () => {
 
   it('waits for the CRD', async () => {
     for (const name of ['flux', 'clientSide', 'serverSide'] as const) namespaces[name] = await stage.controlPlane.createNamespace('team');
-    const { code, stderr } = await flux(['apply'], manifest(namespaces.flux));
+    const { code, stderr } = await flux(['apply'], minimal(namespaces.flux));
     expect(code).toBe(1);
     expect(stderr).toContain('no matches for kind "MaintenanceNotification"');
   });
@@ -109,17 +109,17 @@ describe('an object in Git', () => {
   it('is no difference before the operator runs', async () => {
     await stage.kubectl(['apply', '-f', join(root, 'crds')]);
     await stage.kubectl(['wait', '--for=condition=Established', 'crd/maintenancenotifications.aks-notifier.dev']);
-    expect((await flux(['apply'], manifest(namespaces.flux))).stdout).toBe(`${entry(namespaces.flux)} created\n`);
+    expect((await flux(['apply'], minimal(namespaces.flux))).stdout).toBe(`${entry(namespaces.flux)} created\n`);
     expect(await argo(['sync'], minimalObject(namespaces.clientSide, 'prod'))).toMatchObject({ code: 0 });
     expect(await argo(['sync', '--server-side'], minimalObject(namespaces.serverSide, 'prod'))).toMatchObject({ code: 0 });
-    expect((await flux(['apply'], manifest(namespaces.flux))).stdout).toBe(`${entry(namespaces.flux)} unchanged\n`);
+    expect((await flux(['apply'], minimal(namespaces.flux))).stdout).toBe(`${entry(namespaces.flux)} unchanged\n`);
     for (const each of [namespaces.clientSide, namespaces.serverSide]) expect(await diff(each)).toEqual(synced);
   });
 
   it('nor when the operator has written finalizer and status', async () => {
     await stage.install(['crds.enabled=false']);
     for (const each of Object.values(namespaces)) await stage.waitForStatus(each, 'prod', 'Ready', isReady);
-    expect((await flux(['apply'], manifest(namespaces.flux))).stdout).toBe(`${entry(namespaces.flux)} unchanged\n`);
+    expect((await flux(['apply'], minimal(namespaces.flux))).stdout).toBe(`${entry(namespaces.flux)} unchanged\n`);
     for (const each of [namespaces.clientSide, namespaces.serverSide]) expect(await diff(each)).toEqual(synced);
   });
 
@@ -136,11 +136,11 @@ describe('an object in Git', () => {
     };
     for (const each of Object.values(namespaces)) await act(each);
     for (const each of [namespaces.clientSide, namespaces.serverSide]) expect(await diff(each)).toEqual(synced);
-    expect((await flux(['apply'], manifest(namespaces.flux))).stdout).toBe(`${entry(namespaces.flux)} configured\n`);
+    expect((await flux(['apply'], minimal(namespaces.flux))).stdout).toBe(`${entry(namespaces.flux)} configured\n`);
     expect(await live(namespaces.flux)).not.toHaveProperty('spec.suspend');
 
     await act(namespaces.flux, '--field-manager=flux-client-side-apply');
-    expect((await flux(['apply'], manifest(namespaces.flux))).stdout).toBe(`${entry(namespaces.flux)} unchanged\n`);
+    expect((await flux(['apply'], minimal(namespaces.flux))).stdout).toBe(`${entry(namespaces.flux)} unchanged\n`);
     expect(await live(namespaces.flux)).toHaveProperty('spec.suspend', true);
   });
 
@@ -149,8 +149,27 @@ describe('an object in Git', () => {
     for (const each of Object.values(namespaces)) await stage.kubectl(['patch', 'mn', 'prod', '-n', each, '--type=merge', '-p', change]);
     const outOfSync = { clientSide: 'OutOfSync', structuredMerge: 'OutOfSync', serverSide: 'OutOfSync' };
     for (const each of [namespaces.clientSide, namespaces.serverSide]) expect(await diff(each)).toEqual(outOfSync);
-    expect((await flux(['apply'], manifest(namespaces.flux))).stdout).toBe(`${entry(namespaces.flux)} configured\n`);
-    expect((await flux(['apply'], manifest(namespaces.flux))).stdout).toBe(`${entry(namespaces.flux)} unchanged\n`);
+    expect((await flux(['apply'], minimal(namespaces.flux))).stdout).toBe(`${entry(namespaces.flux)} configured\n`);
+    expect((await flux(['apply'], minimal(namespaces.flux))).stdout).toBe(`${entry(namespaces.flux)} unchanged\n`);
+  });
+});
+
+describe('a Kustomization that waits', () => {
+  it('is ready with its object', async () => {
+    const namespace = await stage.controlPlane.createNamespace('team');
+    await flux(['apply'], minimal(namespace));
+    expect(await flux(['wait', await expressions(), '60s'], minimal(namespace))).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await live(namespace)).toMatchObject({ status: { observedGeneration: 1 } });
+  });
+
+  it('fails at once when a person must act, and says why', async () => {
+    const namespace = await stage.controlPlane.createNamespace('team');
+    const contradictory = `${minimal(namespace)}  tags: { a: '1', A: '2' }\n`;
+    await flux(['apply'], contradictory);
+    const { code, stderr } = await flux(['wait', await expressions(), '10m'], contradictory);
+    expect(code).toBe(1);
+    expect(stderr).toContain('failed early due to stalled resources');
+    expect(stderr).toContain(entry(namespace));
   });
 });
 

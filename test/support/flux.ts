@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -22,8 +22,8 @@ export interface FluxReading {
 
 const example = join(import.meta.dirname, '..', '..', 'examples', 'flux', 'notifications.yaml');
 
-/** The health check expressions that we tell people to use. */
-const expressions = async (): Promise<string> => {
+/** The health check expressions that we tell people to use, as JSON. */
+export const expressions = async (): Promise<string> => {
   const { spec } = parse(await readFile(example, 'utf8')) as { readonly spec: { readonly healthCheckExprs: unknown } };
   return JSON.stringify(spec.healthCheckExprs);
 };
@@ -31,25 +31,28 @@ const expressions = async (): Promise<string> => {
 type Ask = (object: unknown) => Promise<FluxReading>;
 
 const startReader = async (): Promise<Ask> => {
-  const child: ChildProcess = spawn(await provideTool('flux-parts'), ['read', await expressions()], { stdio: ['pipe', 'pipe', 'pipe'] });
-  const { stdin, stdout, stderr } = child;
-  if (!stdin || !stdout || !stderr) throw new Error('flux-parts has no pipes');
-  // It ends when we do: then its input ends. Until then it must not keep us.
+  const child = spawn(await provideTool('flux-parts'), ['read', await expressions()], { stdio: 'pipe' });
+  // It ends when we do, since then its input ends. Until then it keeps us only while an answer is due.
   child.unref();
-  for (const stream of [stdin, stdout, stderr]) if (stream instanceof Socket) stream.unref();
+  const pipes = [child.stdin, child.stdout, child.stderr].filter((pipe) => pipe instanceof Socket);
+  for (const pipe of pipes) pipe.unref();
 
-  const waiting: PromiseWithResolvers<FluxReading>[] = [];
+  const due: PromiseWithResolvers<FluxReading>[] = [];
   let said = '';
-  stderr.setEncoding('utf8').on('data', (text: string) => void (said += text));
-  createInterface(stdout).on('line', (line) => waiting.shift()?.resolve(JSON.parse(line) as FluxReading));
-  child.once('close', () => {
-    for (const each of waiting.splice(0)) each.reject(new Error(`flux-parts has ended: ${said}`));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => void (said += text));
+  createInterface(child.stdout).on('line', (line) => {
+    due.shift()?.resolve(JSON.parse(line) as FluxReading);
+    if (due.length === 0) for (const pipe of pipes) pipe.unref();
   });
-  stdin.on('error', () => undefined);
-  return (object) => {
+  child.once('close', () => {
+    for (const each of due.splice(0)) each.reject(new Error(`flux-parts has ended: ${said}`));
+  });
+  child.stdin.on('error', () => undefined);
+  return async (object) => {
     const answer = Promise.withResolvers<FluxReading>();
-    waiting.push(answer);
-    stdin.write(`${JSON.stringify(object)}\n`);
+    due.push(answer);
+    for (const pipe of pipes) pipe.ref();
+    child.stdin.write(`${JSON.stringify(object)}\n`);
     return answer.promise;
   };
 };

@@ -4,10 +4,12 @@
 //	                                    One object a line of standard input, as JSON; one answer a line.
 //	flux-parts apply                    applies the manifests of standard input as kustomize-controller does, and says of each
 //	                                    whether it was created, configured or unchanged.
+//	flux-parts wait EXPRESSIONS TIMEOUT waits for the objects of the manifests on standard input as a Kustomization with wait: true and
+//	                                    these expressions does.
 //	flux-parts drift NAMESPACE RELEASE  what a HelmRelease's drift detection finds for the manifests of a release on standard
 //	                                    input: a line for each that is not as it should be, a patch with it.
 //
-// The last two talk to the cluster of KUBECONFIG.
+// All but the first talk to the cluster of KUBECONFIG.
 package main
 
 import (
@@ -18,7 +20,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
+	"github.com/fluxcd/cli-utils/pkg/kstatus/polling"
+	"github.com/fluxcd/cli-utils/pkg/kstatus/polling/engine"
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/fluxcd/pkg/apis/kustomize"
 	"github.com/fluxcd/pkg/runtime/cel"
@@ -28,6 +33,7 @@ import (
 	"github.com/fluxcd/pkg/ssa/utils"
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/clientcmd"
@@ -56,10 +62,12 @@ func run(args []string, in io.Reader, out io.Writer) error {
 		return read(args[1], in, out)
 	case len(args) == 1 && args[0] == "apply":
 		return apply(in, out)
+	case len(args) == 3 && args[0] == "wait":
+		return wait(args[1], args[2], in)
 	case len(args) == 3 && args[0] == "drift":
 		return drift(args[1], args[2], in, out)
 	}
-	return errors.New("usage: flux-parts read EXPRESSIONS | apply | drift NAMESPACE RELEASE")
+	return errors.New("usage: flux-parts read EXPRESSIONS | apply | wait EXPRESSIONS TIMEOUT | drift NAMESPACE RELEASE")
 }
 
 type reading struct {
@@ -67,12 +75,16 @@ type reading struct {
 	Message string        `json:"message,omitempty"`
 }
 
-func read(expressions string, in io.Reader, out io.Writer) error {
+func readerOf(expressions string) (func(meta.RESTMapper) engine.StatusReader, error) {
 	var checks []kustomize.CustomHealthCheck
 	if err := json.Unmarshal([]byte(expressions), &checks); err != nil {
-		return err
+		return nil, err
 	}
-	newReader, err := cel.NewStatusReader(checks)
+	return cel.NewStatusReader(checks)
+}
+
+func read(expressions string, in io.Reader, out io.Writer) error {
+	newReader, err := readerOf(expressions)
 	if err != nil {
 		return err
 	}
@@ -146,6 +158,31 @@ func apply(in io.Reader, out io.Writer) error {
 		fmt.Fprintln(out, each.String())
 	}
 	return nil
+}
+
+// wait sets up what getClientAndPoller in kustomize-controller sets up, and waits as its checkHealth does.
+func wait(expressions, timeout string, in io.Reader) error {
+	limit, err := time.ParseDuration(timeout)
+	if err != nil {
+		return err
+	}
+	newReader, err := readerOf(expressions)
+	if err != nil {
+		return err
+	}
+	objects, err := utils.ReadObjects(in)
+	if err != nil {
+		return err
+	}
+	cluster, err := newClient()
+	if err != nil {
+		return err
+	}
+	poller := polling.NewStatusPoller(cluster, cluster.RESTMapper(), polling.Options{
+		CustomStatusReaders: []engine.StatusReader{newReader(cluster.RESTMapper())},
+	})
+	manager := ssa.NewResourceManager(cluster, poller, ssa.Owner{Field: kustomizeController, Group: "kustomize.toolkit.fluxcd.io"})
+	return manager.Wait(objects, ssa.WaitOptions{Interval: 5 * time.Second, Timeout: limit, FailFast: true})
 }
 
 // drift does what Diff in helm-controller's internal/action does.
