@@ -1,5 +1,6 @@
 /**
- * Provides the real programs that tests and the demo run: etcd, kube-apiserver, kubectl, helm, promlint, promtool, kubeconform and actionlint.
+ * Provides the real programs that tests and the demo run: etcd, kube-apiserver, kubectl, helm, promlint, promtool, kubeconform, actionlint,
+ * and what Flux and Argo CD do with objects.
  *
  * They are built once from the Go modules beside this file, which pin every version, and kept outside the work tree. So `git clean`
  * doesn't cost minutes, and two clones share them. By hand: `node tools/provide.ts [name...]` prints where they are.
@@ -135,7 +136,7 @@ const recipes: Readonly<Record<ToolName, Recipe>> = {
     package: '.',
     pinnedBy: 'github.com/fluxcd/pkg/ssa',
     variables: () => ({}),
-    about: '2 minutes',
+    about: '1 minute',
     inAssets: false,
   },
   'argocd-parts': {
@@ -143,7 +144,7 @@ const recipes: Readonly<Record<ToolName, Recipe>> = {
     package: '.',
     pinnedBy: 'github.com/argoproj/argo-cd/v3',
     variables: () => ({}),
-    about: '4 minutes',
+    about: '3 minutes',
     inAssets: false,
   },
 };
