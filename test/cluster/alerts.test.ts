@@ -1,12 +1,9 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
 import type { MaintenanceNotification } from '../../src/api/maintenance-notification.ts';
 import { finalizer } from '../../src/api/names.ts';
 import type { Metrics } from '../../src/observe/metrics.ts';
 import { provideTool } from '../../tools/provide.ts';
-import { alertsFile, metricsIn, readAlerts } from '../support/monitoring.ts';
+import { alertsFile, metricsIn, promtoolTest, readAlerts } from '../support/monitoring.ts';
 import { minimalSpec, notification } from '../support/notification.ts';
 import { removeDirectory, run, temporaryDirectory } from '../support/process.ts';
 import { scrapeMinutes, type Minute } from '../support/scrapes.ts';
@@ -269,12 +266,7 @@ const firingAt = (minute: number, firing: readonly string[]) => ({
   }),
 });
 
-const testRules = async (tests: readonly object[]) => {
-  const file = join(directory, 'tests.yaml');
-  await writeFile(file, stringify({ rule_files: [alertsFile], evaluation_interval: '1m', tests }, { aliasDuplicateObjects: false }));
-  const { code, stdout, stderr } = await run(promtool, ['test', 'rules', file], { env: {} });
-  return { code, said: `${stdout}${stderr}`.replaceAll(/\s*\n\s*/g, '\n') };
-};
+const testRules = (tests: readonly object[]) => promtoolTest(promtool, directory, { rules: [alertsFile], tests });
 
 const wanted = async (): Promise<(name: string) => boolean> => {
   const names = metricsIn((await readAlerts()).map(({ expr }) => expr));

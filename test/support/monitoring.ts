@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
+import { run } from './process.ts';
 
 const chart = join(import.meta.dirname, '..', '..', 'charts', 'aks-notifier', 'files');
 export const alertsFile = join(chart, 'alerts.yaml');
@@ -54,3 +55,15 @@ export const readDashboard = async (): Promise<Dashboard> => JSON.parse(await re
 /** Every query of the dashboard, as it stands there. */
 export const dashboardQueries = async (): Promise<readonly string[]> =>
   (await readDashboard()).panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+
+/** Runs tests as `promtool test rules` takes them, a minute between two evaluations. */
+export const promtoolTest = async (
+  promtool: string,
+  directory: string,
+  { rules, tests }: { readonly rules: readonly string[]; readonly tests: readonly object[] },
+): Promise<{ readonly code: number | null; readonly said: string }> => {
+  const file = join(directory, 'tests.yaml');
+  await writeFile(file, stringify({ rule_files: rules, evaluation_interval: '1m', tests }, { aliasDuplicateObjects: false }));
+  const { code, stdout, stderr } = await run(promtool, ['test', 'rules', file], { env: {} });
+  return { code, said: `${stdout}${stderr}`.replaceAll(/\s*\n\s*/g, '\n') };
+};

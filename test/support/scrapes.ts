@@ -79,9 +79,7 @@ export const scrapeMinutes = async (
     }
     for (const { pod, text } of replicas.values()) {
       for (const { name, labels, value } of seriesOf(only(isWanted, await text()))) {
-        const series = `${name}{${Object.entries({ ...targetLabels(pod), ...labels })
-          .map(([label, of]) => `${label}="${of}"`)
-          .join(',')}}`;
+        const series = asScraped(pod, { name, labels });
         const values = kept.get(series) ?? [];
         values[index] = minute.values[name] ?? value;
         kept.set(series, values);
@@ -108,6 +106,16 @@ const only = (isWanted: (name: string) => boolean, text: string): string =>
     .split('\n')
     .filter((line) => isWanted(line.slice(0, line.search(/[{ ]/))))
     .join('\n');
+
+/** A series with the labels that Prometheus gives it, but for those that it has itself. */
+const asScraped = (pod: string, { name, labels }: { readonly name: string; readonly labels: Readonly<Record<string, string>> }): string =>
+  `${name}{${Object.entries({ ...targetLabels(pod), ...labels })
+    .map(([label, of]) => `${label}="${of}"`)
+    .join(',')}}`;
+
+/** The series of one scrape as if it were the same for some minutes. */
+export const steadySeries = (pod: string, text: string, minutes: number): readonly InputSeries[] =>
+  seriesOf(text).map(({ value, ...series }) => ({ series: asScraped(pod, series), values: `${value}x${minutes}` }));
 
 const targetLabels = (pod: string): Readonly<Record<string, string>> => ({
   namespace: 'aks-notifier-system',
