@@ -18,9 +18,11 @@ const leases = `/apis/coordination.k8s.io/v1/namespaces/${operatorNamespace}/lea
 export interface Release {
   readonly name: string;
   readonly lease: string;
+  /** A chart other than the repository's own: a folder or a package. */
+  readonly chart?: string;
 }
 
-const onlyRelease: Release = { name: 'aks-notifier', lease: 'aks-notifier' };
+export const onlyRelease: Release = { name: 'aks-notifier', lease: 'aks-notifier' };
 
 const subscriptionId = '00000000-0000-4000-8000-00000000000a';
 export const tenantId = '72f988bf-86f1-41af-91ab-2d7cd011db47';
@@ -166,7 +168,7 @@ const actions = (
         'upgrade',
         '--install',
         release.name,
-        `${repository}charts/aks-notifier`,
+        release.chart ?? `${repository}charts/aks-notifier`,
         '--namespace',
         operatorNamespace,
         '--wait',
