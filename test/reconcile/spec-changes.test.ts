@@ -56,15 +56,15 @@ interface Row {
   readonly query?: (text: string | undefined) => string;
 }
 
-/** A receiver of every kind is added, changed and removed, among one of every kind. */
 /** The kind that is wanted is looked for first. */
-const nodesFirst = (query: string): string =>
-  query.replace(/(?<=upgradeType = case\().*(?=\))/, (inside) => {
+const nodesFirst = (text: string): string =>
+  text.replace(/(?<=upgradeType = case\().*(?=\))/, (inside) => {
     const [first, kind, second, otherKind, ...rest] = inside.split(', ');
     const swapped = [second, otherKind, first, kind, rest[2], rest[3], rest[0], rest[1], rest[6], rest[7], rest[4], rest[5], rest[8]];
     return swapped.join(', ');
   });
 
+/** A receiver of every kind is added, changed and removed, among one of every kind. */
 const ofEveryKind: readonly Row[] = oneChangeOfEach.flatMap(({ kind, list, field, azureField = field, to }): readonly Row[] => {
   const { [kind]: _, ...others } = oneOfEach;
   const from = { receivers: oneOfEach };
