@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { provideTool } from '../../tools/provide.ts';
-import { dashboardQueries, metricsIn, promtoolTest, readAlerts } from '../support/monitoring.ts';
+import { dashboardQueries, metricsIn, promtoolTest, readAlerts, runbookCommands } from '../support/monitoring.ts';
 import type { PodProcess } from '../support/pocket-kubelet.ts';
-import { removeDirectory, temporaryDirectory } from '../support/process.ts';
+import { removeDirectory, run, temporaryDirectory } from '../support/process.ts';
 import { steadySeries, type InputSeries } from '../support/scrapes.ts';
 import { isReady, minimal, startStage, type Stage } from '../support/stage.ts';
 import { waitFor } from '../support/wait.ts';
@@ -18,13 +18,14 @@ let directory: string;
 let scraped: readonly InputSeries[];
 let names: ReadonlySet<string>;
 let replicas: number;
+let namespace: string;
 
 const read = async (pod: PodProcess): Promise<string> => (await fetch(`http://${pod.ip}:8080/metrics`)).text();
 
 /** What no healthy operator sees, once each: no token, a refusal, drift, a deletion that a lock holds up. */
 const trouble = async (): Promise<void> => {
   const { faults, world } = stage.emulator;
-  const namespace = await stage.controlPlane.createNamespace('team');
+  namespace = await stage.controlPlane.createNamespace('team');
   const signIn = faults.add({ match: { kind: 'token' }, times: 1, effect: { kind: 'error', name: 'AADSTS700016' } });
   const throttled = faults.add({
     match: { type: 'Microsoft.Insights/actionGroups', method: 'PUT' },
@@ -101,5 +102,29 @@ describe('a live operator', () => {
     const { code, said } = await ask(['sum(aks_notifier_condition{type="Perfect"})']);
     expect(code).toBe(1);
     expect(said).toContain('Perfect');
+  });
+});
+
+/** What only a whole cluster answers: with kubelets, a metrics server, the Prometheus operator. */
+const needsMore = /^kubectl (?:logs|top)|servicemonitors/;
+
+describe('the runbooks', () => {
+  it('have no command for kubectl that fails', async () => {
+    const commands = (await runbookCommands()).filter((command) => command.startsWith('kubectl ') && !needsMore.test(command));
+    expect(commands.length).toBeGreaterThan(12);
+    const env = {
+      PATH: '/usr/local/bin:/usr/bin:/bin',
+      HOME: directory,
+      KUBECONFIG: stage.controlPlane.adminKubeconfig,
+      KUBECTL: await provideTool('kubectl'),
+    };
+    const failed: string[] = [];
+    for (const command of commands) {
+      const script = `set -eo pipefail; kubectl() { "$KUBECTL" "$@"; }; ${command.replaceAll('NAMESPACE', namespace).replaceAll('NAME', 'prod')}`;
+      const { code, stdout, stderr } = await run('bash', ['-c', script], { env });
+      if (code !== 0 || /^No (?:resources|events) found/.test(stderr) || stdout === '')
+        failed.push(`${command}: ${code} ${stdout}${stderr}`);
+    }
+    expect(failed).toEqual([]);
   });
 });

@@ -1,9 +1,11 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { run } from './process.ts';
 
-const chart = join(import.meta.dirname, '..', '..', 'charts', 'aks-notifier', 'files');
+const root = join(import.meta.dirname, '..', '..');
+const chart = join(root, 'charts', 'aks-notifier', 'files');
+export const runbooks = join(root, 'docs', 'runbooks');
 export const alertsFile = join(chart, 'alerts.yaml');
 const dashboardFile = join(chart, 'dashboard.json');
 
@@ -66,4 +68,13 @@ export const promtoolTest = async (
   await writeFile(file, stringify({ rule_files: rules, evaluation_interval: '1m', tests }, { aliasDuplicateObjects: false }));
   const { code, stdout, stderr } = await run(promtool, ['test', 'rules', file], { env: {} });
   return { code, said: `${stdout}${stderr}`.replaceAll(/\s*\n\s*/g, '\n') };
+};
+
+/** The commands of all runbooks, each once: those of blocks, and those for kubectl within a sentence that name where. */
+export const runbookCommands = async (): Promise<readonly string[]> => {
+  const files = (await readdir(runbooks)).toSorted();
+  const pages = await Promise.all(files.map(async (file) => readFile(join(runbooks, file), 'utf8')));
+  const blocks = pages.flatMap((page) => Array.from(page.matchAll(/^```sh\n(.*?)^```$/gms), ([, block = '']) => block.trim().split('\n')));
+  const inline = pages.flatMap((page) => Array.from(page.matchAll(/`(kubectl [^`]* -n [^`]*)`/g), ([, command = '']) => command));
+  return [...new Set([...blocks.flat(), ...inline])];
 };

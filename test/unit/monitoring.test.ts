@@ -1,9 +1,8 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { dashboardQueries, readAlerts, readDashboard } from '../support/monitoring.ts';
+import { dashboardQueries, readAlerts, readDashboard, runbooks } from '../support/monitoring.ts';
 
-const runbooks = join(import.meta.dirname, '..', '..', 'docs', 'runbooks');
 const sections = ['What is at stake', 'How to look', 'What to do', 'When it is harmless'];
 
 describe('the alerts', () => {
