@@ -73,6 +73,14 @@ describe('the examples', () => {
     ]);
   });
 
+  it('have the same objects for both', async () => {
+    expect(await filesIn('argocd/notifications')).toEqual(['namespace.yaml', 'prod.yaml']);
+    for (const file of await filesIn('argocd/notifications'))
+      expect(await readFile(join(examples, 'argocd/notifications', file), 'utf8')).toBe(
+        await readFile(join(examples, 'flux/notifications', file), 'utf8'),
+      );
+  });
+
   it('give the chart values that it takes', async () => {
     const valuesOf = async (file: string, pick: (spec: Spec) => unknown): Promise<string> =>
       stringify(pick((parse(await readFile(join(examples, file), 'utf8')) as { spec: Spec }).spec));
@@ -155,14 +163,34 @@ describe('an object in Git', () => {
 });
 
 describe('a Kustomization that waits', () => {
-  it('is ready with its object', async () => {
-    const namespace = await stage.controlPlane.createNamespace('team');
-    await flux(['apply'], minimal(namespace));
-    expect(await flux(['wait', await expressions(), '60s'], minimal(namespace))).toEqual({ code: 0, stdout: '', stderr: '' });
-    expect(await live(namespace)).toMatchObject({ status: { observedGeneration: 1 } });
+  const made = (): readonly string[] => {
+    const { actionGroups, alertRules, roleAssignments } = stage.emulator.resources();
+    return [...actionGroups, ...alertRules, ...roleAssignments]
+      .map((each) => JSON.stringify(each))
+      .filter((text) => text.includes('/maintenance-notifications/prod"'));
+  };
+
+  it('is ready with the objects of the example, and its deletion ends when nothing of them is left in Azure', async () => {
+    const manifests = await stage.kubectl(['kustomize', join(examples, 'flux/notifications')]);
+    expect(await flux(['apply'], manifests)).toEqual({
+      code: 0,
+      stdout: `Namespace/maintenance-notifications created\n${entry('maintenance-notifications')} created\n`,
+      stderr: '',
+    });
+    expect(await flux(['wait', await expressions(), '60s'], manifests)).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(made()).toHaveLength(4);
+
+    // Without the namespace: nobody ends the deletion of one here.
+    const object = manifests.split('---\n').find((each) => each.includes('kind: MaintenanceNotification')) ?? '';
+    expect(await flux(['prune', '60s'], object)).toEqual({
+      code: 0,
+      stdout: `${entry('maintenance-notifications')} deleted\n`,
+      stderr: '',
+    });
+    expect(made()).toEqual([]);
   });
 
-  it('fails at once when a person must act, and says why', async () => {
+  it('fails at once when a person must act, and says of which object', async () => {
     const namespace = await stage.controlPlane.createNamespace('team');
     const contradictory = `${minimal(namespace)}  tags: { a: '1', A: '2' }\n`;
     await flux(['apply'], contradictory);

@@ -6,6 +6,8 @@
 //	                                    whether it was created, configured or unchanged.
 //	flux-parts wait EXPRESSIONS TIMEOUT waits for the objects of the manifests on standard input as a Kustomization with wait: true and
 //	                                    these expressions does.
+//	flux-parts prune TIMEOUT            deletes what apply applied, and waits until it is gone, as a Kustomization with
+//	                                    deletionPolicy: WaitForTermination does when it is deleted.
 //	flux-parts drift NAMESPACE RELEASE  what a HelmRelease's drift detection finds for the manifests of a release on standard
 //	                                    input: a line for each that is not as it should be, a patch with it.
 //
@@ -48,6 +50,12 @@ const (
 	helmController      = "helm-controller"
 )
 
+// The Kustomization that the objects come from.
+const (
+	kustomization          = "maintenance-notifications"
+	kustomizationNamespace = "flux-system"
+)
+
 func main() {
 	log.SetLogger(logr.Discard())
 	if err := run(os.Args[1:], os.Stdin, os.Stdout); err != nil {
@@ -64,10 +72,12 @@ func run(args []string, in io.Reader, out io.Writer) error {
 		return apply(in, out)
 	case len(args) == 3 && args[0] == "wait":
 		return wait(args[1], args[2], in)
+	case len(args) == 2 && args[0] == "prune":
+		return prune(args[1], in, out)
 	case len(args) == 3 && args[0] == "drift":
 		return drift(args[1], args[2], in, out)
 	}
-	return errors.New("usage: flux-parts read EXPRESSIONS | apply | wait EXPRESSIONS TIMEOUT | drift NAMESPACE RELEASE")
+	return errors.New("usage: flux-parts read EXPRESSIONS | apply | wait EXPRESSIONS TIMEOUT | prune TIMEOUT | drift NAMESPACE RELEASE")
 }
 
 type reading struct {
@@ -128,18 +138,31 @@ func newClient() (client.Client, error) {
 	return client.New(config, client.Options{})
 }
 
+// newManager is set up as kustomize-controller sets its own up, with the objects' readers if there are any.
+func newManager(readers ...func(meta.RESTMapper) engine.StatusReader) (*ssa.ResourceManager, error) {
+	cluster, err := newClient()
+	if err != nil {
+		return nil, err
+	}
+	options := polling.Options{}
+	for _, each := range readers {
+		options.CustomStatusReaders = append(options.CustomStatusReaders, each(cluster.RESTMapper()))
+	}
+	poller := polling.NewStatusPoller(cluster, cluster.RESTMapper(), options)
+	return ssa.NewResourceManager(cluster, poller, ssa.Owner{Field: kustomizeController, Group: "kustomize.toolkit.fluxcd.io"}), nil
+}
+
 // apply takes the options that kustomize-controller's own apply takes.
 func apply(in io.Reader, out io.Writer) error {
 	objects, err := utils.ReadObjects(in)
 	if err != nil {
 		return err
 	}
-	cluster, err := newClient()
+	manager, err := newManager()
 	if err != nil {
 		return err
 	}
-	manager := ssa.NewResourceManager(cluster, nil, ssa.Owner{Field: kustomizeController, Group: "kustomize.toolkit.fluxcd.io"})
-	manager.SetOwnerLabels(objects, "maintenance-notifications", "flux-system")
+	manager.SetOwnerLabels(objects, kustomization, kustomizationNamespace)
 	options := ssa.DefaultApplyOptions()
 	options.Cleanup = ssa.ApplyCleanupOptions{
 		Annotations: []string{corev1.LastAppliedConfigAnnotation},
@@ -160,7 +183,7 @@ func apply(in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// wait sets up what getClientAndPoller in kustomize-controller sets up, and waits as its checkHealth does.
+// wait waits as checkHealth in kustomize-controller does.
 func wait(expressions, timeout string, in io.Reader) error {
 	limit, err := time.ParseDuration(timeout)
 	if err != nil {
@@ -174,15 +197,37 @@ func wait(expressions, timeout string, in io.Reader) error {
 	if err != nil {
 		return err
 	}
-	cluster, err := newClient()
+	manager, err := newManager(newReader)
 	if err != nil {
 		return err
 	}
-	poller := polling.NewStatusPoller(cluster, cluster.RESTMapper(), polling.Options{
-		CustomStatusReaders: []engine.StatusReader{newReader(cluster.RESTMapper())},
-	})
-	manager := ssa.NewResourceManager(cluster, poller, ssa.Owner{Field: kustomizeController, Group: "kustomize.toolkit.fluxcd.io"})
 	return manager.Wait(objects, ssa.WaitOptions{Interval: 5 * time.Second, Timeout: limit, FailFast: true})
+}
+
+func prune(timeout string, in io.Reader, out io.Writer) error {
+	limit, err := time.ParseDuration(timeout)
+	if err != nil {
+		return err
+	}
+	objects, err := utils.ReadObjects(in)
+	if err != nil {
+		return err
+	}
+	manager, err := newManager()
+	if err != nil {
+		return err
+	}
+	changes, err := manager.DeleteAll(context.Background(), objects, ssa.DeleteOptions{
+		PropagationPolicy: metav1.DeletePropagationBackground,
+		Inclusions:        manager.GetOwnerLabels(kustomization, kustomizationNamespace),
+	})
+	if err != nil {
+		return err
+	}
+	for _, each := range changes.Entries {
+		fmt.Fprintln(out, each.String())
+	}
+	return manager.WaitForSetTermination(changes, ssa.WaitOptions{Interval: time.Second, Timeout: limit})
 }
 
 // drift does what Diff in helm-controller's internal/action does.
