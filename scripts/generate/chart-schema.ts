@@ -7,8 +7,6 @@ const atLeast = (minimum: number): Schema => ({ type: 'integer', minimum });
 const duration: Schema = { type: 'string', pattern: '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$' };
 const prometheusDuration: Schema = { type: 'string', pattern: '^(([0-9]+(ms|[smhdwy]))+|0)?$' };
 const words = (...all: readonly string[]): Schema => ({ type: 'string', enum: all });
-/** `--set` makes a number of what looks like one. */
-const textOrNumber: Schema = { type: ['string', 'integer'] };
 /** The templates refuse what is wrong here, with a sentence that says more. */
 const checkedByTemplates: Schema = {};
 
@@ -16,7 +14,6 @@ const checkedByTemplates: Schema = {};
 const constraints: Readonly<Record<string, Schema>> = {
   'image.digest': { type: 'string', pattern: '^(sha256:[0-9a-f]{64})?$' },
   'image.pullPolicy': words('Always', 'IfNotPresent', 'Never'),
-  'image.tag': textOrNumber,
   'leaderElection.leaseDuration': duration,
   'leaderElection.renewDeadline': duration,
   'leaderElection.retryPeriod': duration,
@@ -43,7 +40,8 @@ const constraints: Readonly<Record<string, Schema>> = {
   concurrency: { type: 'integer', minimum: 1, maximum: 64 },
   healthPort: port,
   httpsProxy: { type: 'string', pattern: '^(https?://[^/\\s]+/?)?$' },
-  installationId: textOrNumber,
+  // `--set` makes a number of what looks like one.
+  installationId: { type: ['string', 'integer'] },
   interval: duration,
   logLevel: words('trace', 'debug', 'info', 'warn', 'error'),
   replicaCount: atLeast(0),

@@ -60,7 +60,7 @@ describe('every object', () => {
         'podDisruptionBudget.enabled': false,
       },
     ],
-    ['an image by tag', { ...least, image: { repository: 'images.contoso.com:5000/aks-notifier', tag: 20261123 } }],
+    ['an image by tag', { ...least, image: { repository: 'images.contoso.com:5000/aks-notifier', tag: '20261123' } }],
   ])('conforms strictly and is accepted by the API server, with %s', async (_, values) => {
     const namespace = await plane.createNamespace('dry-run');
     const objects = await render(plane, values, 'aks-notifier', namespace);

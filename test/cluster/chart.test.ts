@@ -330,6 +330,8 @@ describe('rendering', () => {
       ]),
     );
     expect(container.args).toContain('--installation-id=blue');
+    const numbered = only(await render({ ...minimal, installationId: 12345678 }), 'Deployment').spec.template.spec.containers[0];
+    expect(numbered.args).toContain('--installation-id=12345678');
     const groups = `/subscriptions/${clientId}/resourceGroups`;
     expect(container.args).toContain(`--allowed-scopes=${groups}/shared,blue=${groups}/blue`);
     expect(container.args).toContain('--secret-namespaces=default');
@@ -367,6 +369,8 @@ describe('the values', () => {
     ['too little time to end', { terminationGracePeriodSeconds: 5 }, "at '/terminationGracePeriodSeconds': minimum: got 5, want 12"],
     ['a budget that blocks drains', { 'podDisruptionBudget.maxUnavailable': 0 }, "at '/podDisruptionBudget/maxUnavailable'"],
     ['a budget of no percent', { 'podDisruptionBudget.maxUnavailable': '0%' }, "at '/podDisruptionBudget/maxUnavailable'"],
+    // Of 1.10 a number would keep 1.1.
+    ['a number for a tag', { 'image.tag': 20261123 }, "at '/image/tag': got number, want string"],
     ['a digest that is none', { 'image.digest': 'latest' }, "at '/image/digest': 'latest' does not match pattern"],
     ['a proxy without http', { httpsProxy: 'proxy.contoso.com:3128' }, "at '/httpsProxy': 'proxy.contoso.com:3128' does not match pattern"],
     [
