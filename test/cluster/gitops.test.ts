@@ -73,6 +73,17 @@ describe('the examples', () => {
     ]);
   });
 
+  it('add to the settings of Argo CD, and take nothing from them', async () => {
+    await stage.kubectl(['create', 'configmap', 'argocd-cm', '-n', 'argocd', '--from-literal=url=https://argocd.contoso.com']);
+    await stage.kubectl(['patch', 'configmap', 'argocd-cm', '-n', 'argocd', '--patch-file', argocdConfigPath]);
+    const { data } = JSON.parse(await stage.kubectl(['get', 'configmap', 'argocd-cm', '-n', 'argocd', '-o', 'json'])) as { data: object };
+    expect(Object.keys(data).toSorted()).toEqual([
+      'resource.customizations.actions.aks-notifier.dev_MaintenanceNotification',
+      'resource.customizations.health.aks-notifier.dev_MaintenanceNotification',
+      'url',
+    ]);
+  });
+
   it('have the same objects for both', async () => {
     expect(await filesIn('argocd/notifications')).toEqual(['namespace.yaml', 'prod.yaml']);
     for (const file of await filesIn('argocd/notifications'))
