@@ -8,6 +8,8 @@ ARG BUILD_IMAGE
 
 # On the builder's own architecture (amd64, as the packages that build need), because the bundle is the same for all.
 FROM --platform=$BUILDPLATFORM ${BUILD_IMAGE} AS bundle
+# The one library of Node's that a slim Debian lacks.
+RUN apt-get update && apt-get install --yes --no-install-recommends libatomic1
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
