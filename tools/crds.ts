@@ -44,7 +44,7 @@ const download = async (module: string, sum: string, directory: string): Promise
  */
 export const provideCrds = async (): Promise<string> => {
   const names = sources.flatMap(({ files }) => files.map((file) => basename(file)));
-  const home = join(cacheDirectory('crds'), `${sources.map(({ module }) => /@v(.*)/.exec(module)?.[1]).join('-')}`);
+  const home = join(cacheDirectory('crds'), sources.map(({ module }) => /@v(.*)/.exec(module)?.[1]).join('-'));
   await mkdir(home, { recursive: true });
   const kept = await readdir(home);
   if (names.every((name) => kept.includes(name))) return home;
