@@ -45,8 +45,8 @@ const constraints: Readonly<Record<string, Schema>> = {
   interval: duration,
   logLevel: words('trace', 'debug', 'info', 'warn', 'error'),
   replicaCount: atLeast(0),
-  // 10 s for a write that was sent, and some for the lease.
-  terminationGracePeriodSeconds: atLeast(12),
+  // The program gives up on its own stop after 15 s.
+  terminationGracePeriodSeconds: atLeast(16),
   watchNamespaces: checkedByTemplates,
 };
 

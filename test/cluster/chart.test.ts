@@ -366,7 +366,7 @@ describe('the values', () => {
     ['nothing for the election', { leaderElection: null }, "at '': missing property 'leaderElection'"],
     ['nothing for the lease', { 'leaderElection.leaseDuration': null }, "at '/leaderElection': missing property 'leaseDuration'"],
     ['nothing for a probe', { livenessProbe: null }, "at '': missing property 'livenessProbe'"],
-    ['too little time to end', { terminationGracePeriodSeconds: 5 }, "at '/terminationGracePeriodSeconds': minimum: got 5, want 12"],
+    ['too little time to end', { terminationGracePeriodSeconds: 5 }, "at '/terminationGracePeriodSeconds': minimum: got 5, want 16"],
     ['a budget that blocks drains', { 'podDisruptionBudget.maxUnavailable': 0 }, "at '/podDisruptionBudget/maxUnavailable'"],
     ['a budget of no percent', { 'podDisruptionBudget.maxUnavailable': '0%' }, "at '/podDisruptionBudget/maxUnavailable'"],
     // Of 1.10 a number would keep 1.1.
