@@ -9,6 +9,8 @@ export interface Minute {
   /** Which replicas there are, by the names of their pods. A name that comes for the first time is a new process. */
   readonly pods: readonly string[];
   readonly leaders: readonly string[];
+  /** Whether a process that starts now takes part in an election. */
+  readonly elects: boolean;
   /** Whether objects are looked at, with success, every 10 minutes. */
   readonly looks: boolean;
   /** Whether the objects are listed every 10 minutes. */
@@ -54,7 +56,7 @@ export const scrapeMinutes = async (
       list: () => now?.objects ?? [],
       get: (key: string) => now?.objects.find(({ metadata }) => `${metadata.namespace}/${metadata.name}` === key),
     };
-    const election = { leaseName: 'aks-notifier', isLeading: () => now?.leaders.includes(pod) ?? false };
+    const election = now?.elects ? { leaseName: 'aks-notifier', isLeading: () => now?.leaders.includes(pod) ?? false } : undefined;
     const made = rig({ election, objects, clock });
     const watch = made.metrics.newWatch();
     return {
