@@ -1,6 +1,6 @@
 /**
- * Makes from the CRD, the one source of our kind, the TypeScript types of the program and the CRD template of the chart; from the chart's
- * values the schema and the README of the chart; and from the Lua for Argo CD the settings that hold it.
+ * Makes from the CRD, the one source of our kind, the TypeScript types of the program, the page of its fields and the CRD template of the
+ * chart; from the chart's values the schema and the README of the chart; and from the Lua for Argo CD the settings that hold it.
  * With `--check` nothing is written; it fails when a generated file isn't what its source says.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -10,6 +10,7 @@ import { chartReadme } from './generate/chart-readme.ts';
 import { chartSchema } from './generate/chart-schema.ts';
 import { valuesPath } from './generate/chart-values.ts';
 import { crdPath, crdTemplate } from './generate/crd-template.ts';
+import { reference } from './generate/reference.ts';
 import { types } from './generate/types.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -23,6 +24,7 @@ const config = await argocdConfig(root);
 
 const outputs = [
   { path: 'src/api/maintenance-notification.ts', source: crdPath, make: () => types(crd) },
+  { path: 'docs/reference.md', source: crdPath, make: () => reference(crd) },
   { path: 'charts/aks-notifier/templates/crd.yaml', source: crdPath, make: () => crdTemplate(crd) },
   { path: 'charts/aks-notifier/values.schema.json', source: valuesPath, make: () => chartSchema(values) },
   { path: 'charts/aks-notifier/README.md', source: valuesPath, make: () => chartReadme(values, chart) },

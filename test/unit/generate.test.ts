@@ -8,17 +8,20 @@ import { crdPath, crdTemplate } from '../../scripts/generate/crd-template.ts';
 import { chartReadme } from '../../scripts/generate/chart-readme.ts';
 import { chartSchema } from '../../scripts/generate/chart-schema.ts';
 import { chartValues, leavesOf, valuesPath } from '../../scripts/generate/chart-values.ts';
+import { reference } from '../../scripts/generate/reference.ts';
 import { types } from '../../scripts/generate/types.ts';
 
 const root = join(import.meta.dirname, '../..');
 const crd = readFileSync(join(root, crdPath), 'utf8');
 const typesPath = 'src/api/maintenance-notification.ts';
+const referencePath = 'docs/reference.md';
 const templatePath = 'charts/aks-notifier/templates/crd.yaml';
 const schemaPath = 'charts/aks-notifier/values.schema.json';
 const readmePath = 'charts/aks-notifier/README.md';
 const configPath = 'examples/argocd/argocd-cm.yaml';
 const outputs = [
   [typesPath, crdPath],
+  [referencePath, crdPath],
   [templatePath, crdPath],
   [schemaPath, valuesPath],
   [readmePath, valuesPath],
@@ -32,7 +35,7 @@ describe('generate', () => {
 
   beforeEach(() => {
     copy = mkdtempSync(join(tmpdir(), 'generate-'));
-    for (const path of ['scripts', 'crds', 'package.json', typesPath, 'charts', luaPath, configPath])
+    for (const path of ['scripts', 'crds', 'package.json', typesPath, referencePath, 'charts', luaPath, configPath])
       cpSync(join(root, path), join(copy, path), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   });
@@ -96,6 +99,30 @@ describe('the types', () => {
     const differently = crd.replace(/( +voice:\n(?:.*\n)*?) {26}phoneNumber:/, '$1                          number:');
     expect(differently).not.toBe(crd);
     expect(() => types(differently)).toThrow("isn't of the same shape as the other PhoneReceiver");
+  });
+});
+
+describe('the page about the kind', () => {
+  const page = reference(crd);
+
+  it('says of every field of the spec what counts when it is left out', () => {
+    const rows = [...page.split('## status\n')[0]!.matchAll(/^\| \[?`(\w+)`.*? \| .*? \| (.*?) \| .*$/gm)];
+    expect(rows.length).toBeGreaterThan(70);
+    // These go by another field, which their description names.
+    const either = /^(?:serviceUri|callbackUrl|httpTriggerUrl|resourceId)/;
+    expect(rows.filter(([, name, leftOut]) => leftOut === '' && !either.test(name!)).map(([row]) => row)).toEqual([]);
+  });
+
+  it('leads to a section for every group of fields', () => {
+    const sections = [...page.matchAll(/^## ((?:spec|status)\S*)$/gm)].map(([, path]) => path!.toLowerCase().replaceAll(/[.[\]]/g, ''));
+    const links = [...page.matchAll(/\]\(#(\w+)\)/g)].map(([, anchor]) => anchor!);
+    expect(sections.toSorted()).toEqual(['spec', 'status', ...links].toSorted());
+  });
+
+  it('says what the API server refuses, and what never changes', () => {
+    expect(page).toContain('- nobody would be told: set at least one of receivers and actionGroupIds');
+    expect(page).toMatch(/^\| `clusterResourceId` \| string, at most 300 characters \| \*\*required\*\* \| .* \*\*Immutable\.\*\*/m);
+    expect(page).toMatch(/^\| `suspend` \| boolean \| `false` \| /m);
   });
 });
 

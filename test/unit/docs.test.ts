@@ -1,0 +1,101 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { pagePaths, parsePage, readPage, repository } from '../support/markdown.ts';
+
+const pages = pagePaths().map(readPage);
+const exists = (path: string): boolean => existsSync(join(repository, path));
+
+/** What is wrong with a link of a page, if anything. */
+const wrongLink = (from: string, target: string): string | undefined => {
+  if (/^(?:https|mailto):/.test(target)) return undefined;
+  const [file = '', anchor] = target.split('#');
+  const path = file === '' ? from : normalize(join(dirname(from), file));
+  if (path.startsWith('..') || !exists(path)) return `there is no ${path}`;
+  if (anchor === undefined) return undefined;
+  return readPage(path).anchors.includes(anchor) ? undefined : `${path} has no heading #${anchor}`;
+};
+
+describe('every page', () => {
+  it('is found', () => {
+    expect(pages.length).toBeGreaterThan(45);
+    expect(pages.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(['README.md', 'docs/README.md', 'docs/adr/0001-own-list-watch-and-queue.md']),
+    );
+  });
+
+  it.each(pages)('$path links to what exists', ({ path, links }) => {
+    const wrong = links.flatMap(({ line, target }) => {
+      const words = wrongLink(path, target);
+      return words === undefined ? [] : [`${path}:${line}: ${words}`];
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it.each(pages)('$path names files that exist', ({ path, spans }) => {
+    const places = /^(?:bench|charts|crds|demo|deploy|docs|emulator|examples|gitops|image|scripts|simulation|src|test|tools)\/[\w./-]+$/;
+    const named = spans.map(({ text }) => text).filter((text) => places.test(text));
+    const here = (text: string): boolean => exists(text) || exists(join(dirname(path), text));
+    expect(named.filter((text) => !here(text))).toEqual([]);
+  });
+});
+
+it('the index of docs/ leads to every page of it', () => {
+  const index = readPage('docs/README.md').links.map(({ target }) => `docs/${target.split('#')[0]}`);
+  const owed = pages
+    .map(({ path }) => path)
+    .filter((path) => /^docs\/(?:runbooks\/README|[\w-]+)\.md$/.test(path) && path !== 'docs/README.md');
+  expect(owed.filter((path) => !index.includes(path))).toEqual([]);
+});
+
+it('README shows the very object of the minimal example', () => {
+  const shown = readPage('README.md').blocks.find(({ language }) => language === 'yaml')!.text;
+  const example = readFileSync(join(repository, 'examples/minimal.yaml'), 'utf8');
+  expect(example.replaceAll(/^#.*\n/gm, '').trim()).toBe(shown.trim());
+  expect(shown.split('\n').length).toBeLessThanOrEqual(10);
+});
+
+describe('commands that are no shell on a cluster', () => {
+  const commands = pages
+    .filter(({ path }) => !path.startsWith('docs/adr/'))
+    .flatMap(({ path, blocks, spans }) => {
+      const lines = blocks.filter(({ language }) => language === 'sh').flatMap(({ text }) => text.split('\n'));
+      return [...lines, ...spans.map(({ text }) => text)].map((text) => ({ path, text: text.trim() }));
+    });
+  const { scripts } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
+    readonly scripts: Readonly<Record<string, string>>;
+  };
+  const makefile = readFileSync(join(repository, 'Makefile'), 'utf8');
+  const matching = (pattern: RegExp): readonly { readonly path: string; readonly text: string; readonly word: string }[] =>
+    commands.flatMap((command) => {
+      const word = pattern.exec(command.text)?.[1];
+      return word === undefined ? [] : [{ ...command, word }];
+    });
+
+  it('make knows its words', () => {
+    const words = matching(/^(?:\w+=\S+ )?make ([a-z]+)$/);
+    expect(words.length).toBeGreaterThan(5);
+    expect(words.filter(({ word }) => !makefile.includes(`\n${word}: `))).toEqual([]);
+  });
+
+  it('npm knows its scripts', () => {
+    const words = matching(/^npm run ([a-z]+)/);
+    expect(words.length).toBeGreaterThan(5);
+    expect(words.filter(({ word }) => scripts[word] === undefined)).toEqual([]);
+  });
+
+  it('node and vitest find their files', () => {
+    const words = [...matching(/^node (?:--\S+ )*([\w/-]+\.ts)/), ...matching(/^npx vitest run .*?(test\/\S+\.ts)/)];
+    expect(words.length).toBeGreaterThan(5);
+    expect(words.filter(({ word }) => !exists(word))).toEqual([]);
+  });
+});
+
+it('the reader of Markdown knows blocks, marks, spans, links and headings', () => {
+  const page = parsePage('a.md', '# One `a` & two\n\nSee [b](c.md#d), `[e](f)`.\n\n<!-- why -->\n```sh\n[g](h)\n```\n\n## Same\n## Same\n');
+  expect(page.blocks).toEqual([{ line: 6, language: 'sh', text: '[g](h)', mark: 'why' }]);
+  expect(page.links).toEqual([{ line: 3, target: 'c.md#d' }]);
+  expect(page.spans.map(({ text }) => text)).toEqual(['a', '[e](f)']);
+  expect(page.anchors).toEqual(['one-a--two', 'same', 'same-1']);
+  expect(() => parsePage('a.md', '```sh\n')).toThrow('a.md:1: the block has no end');
+});
