@@ -82,11 +82,12 @@ export const createTestNotifications = (session: Session): TestNotifications => 
       return {
         kind: 'told',
         isOver: /^(complete|succe|fail|cancel)/i.test(answer.state ?? ''),
-        receivers: (answer.actionDetails ?? []).map(({ mechanismType = '', name: receiver = '', status = '', subState = '', detail }) => ({
-          mechanism: mechanismType,
-          name: receiver,
-          status,
-          detail: detail ?? (/^default$/i.test(subState) ? '' : subState),
+        // What Azure does not say may be null, whatever the SDK's types have.
+        receivers: (answer.actionDetails ?? []).map(({ mechanismType, name: receiver, status, subState, detail }) => ({
+          mechanism: mechanismType ?? '',
+          name: receiver ?? '',
+          status: status ?? '',
+          detail: detail ?? (/^default$/i.test(subState ?? '') ? '' : (subState ?? '')),
         })),
       };
     },

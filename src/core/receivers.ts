@@ -110,6 +110,12 @@ export const receiversOf = ({ receivers = {} }: MaintenanceNotificationSpec): re
 export const receiverFromAzure = (kind: ReceiverKind, entry: Entry): Receiver =>
   receiverFrom(kind, typeof entry['name'] === 'string' ? entry['name'] : '', (field) => entry[field], false);
 
+/** The addresses at which a receiver is called: whoever knows one can often call it too. */
+export const addressesOf = ({ kind, fields }: Receiver): readonly string[] => {
+  const types: Readonly<Record<string, FieldType>> = receiverKinds[kind].fields;
+  return Object.entries(fields).flatMap(([field, value]) => (types[field] === 'url' ? [String(value)] : []));
+};
+
 const canonicalJson = (text: string): string => {
   const sorted = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(sorted);

@@ -43,13 +43,13 @@ const formsOf = (secret: string): readonly string[] => {
 const rowsOf = (text: string): readonly string[] =>
   Array.from({ length: Math.max(0, text.length - pieceLength + 1) }, (_, start) => text.slice(start, start + pieceLength));
 
-/** The pieces of the forms that are in a text; a short form is one piece. Others are not gathered: forms are long, and texts short. */
-const piecesIn = (text: string, forms: readonly string[]): ReadonlySet<string> => {
-  const rows = new Set(rowsOf(text));
+/** The pieces of the forms that are in the texts; a short form is one piece. Others are not gathered: forms are long, and texts short. */
+const piecesIn = (texts: readonly string[], forms: readonly string[]): ReadonlySet<string> => {
+  const rows = new Set(texts.flatMap(rowsOf));
   const pieces = new Set<string>();
   for (const form of forms) {
     if (form.length < pieceLength) {
-      if (form !== '' && text.includes(form)) pieces.add(form);
+      if (form !== '' && texts.some((text) => text.includes(form))) pieces.add(form);
       continue;
     }
     for (let at = 0; at + pieceLength <= form.length; at += 1) {
@@ -61,13 +61,19 @@ const piecesIn = (text: string, forms: readonly string[]): ReadonlySet<string> =
 };
 
 /**
- * The text without whatever of the secrets is in it, also where only a part of one is: others cut texts, drop what follows a `?`, and
- * write characters in other ways.
+ * The texts without whatever of the secrets is in them, also where only a part of one is: others cut texts, drop what follows a `?`, and
+ * write characters in other ways. Long secrets make this dear, and many texts not much dearer than one.
  */
-export const redact = (text: string, secrets: readonly string[]): string => {
+export const redactAll = (texts: readonly string[], secrets: readonly string[]): readonly string[] => {
+  const pieces = piecesIn(texts.map(small), [...new Set(secrets.flatMap(formsOf).map(small))]);
+  return pieces.size === 0 ? texts : texts.map((text) => without(text, pieces));
+};
+
+/** The same for one text. */
+export const redact = (text: string, secrets: readonly string[]): string => redactAll([text], secrets)[0] ?? '';
+
+const without = (text: string, pieces: ReadonlySet<string>): string => {
   const searched = small(text);
-  const pieces = piecesIn(searched, [...new Set(secrets.flatMap(formsOf).map(small))]);
-  if (pieces.size === 0) return text;
   const lengths = [...new Set([...pieces].map(({ length }) => length))];
   let redacted = '';
   /** Up to here everything belongs to a piece. */

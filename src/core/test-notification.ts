@@ -12,6 +12,8 @@ const lastLookMilliseconds = 60_000;
 const requestLimit = 64;
 const detailLimit = 256;
 const receiversLimit = 100;
+/** Of what Azure says of a receiver so much is looked at for what nobody may read. */
+const rawLimit = 1024;
 
 /** Whether a test can go out at the end of a run, and if not, why. */
 export type Readiness =
@@ -145,21 +147,29 @@ interface Trouble {
   readonly cause: unknown;
 }
 
-/** What to say, and when to come again, once it was tried to send it. */
-export const afterTest = (test: TestNotification, sent: TestSent, now: number): TestStep => {
+/**
+ * What to say, and when to come again, once it was tried to send it.
+ * @param since when that was first tried
+ */
+export const afterTest = (test: TestNotification, sent: TestSent, since: number, now: number): TestStep => {
   const { sentAt: _, ...unsent } = test;
+  const notSent = ({ message }: Trouble): TestStep => ({
+    kind: 'end',
+    test: { ...unsent, state: 'NotSent', message: `${cut(message, messageLimit - 100)} Then ${askAgain}.` },
+  });
   switch (sent.kind) {
     case 'accepted':
       if (sent.notificationId === undefined)
         return { kind: 'end', test: unknown(test, 'It was sent. Azure did not say by which number to ask what became of it.') };
       return lookAgain({ ...test, notificationId: sent.notificationId, message: 'Azure is at it.' }, now);
     case 'refused':
-      return { kind: 'end', test: { ...unsent, state: 'NotSent', message: `${cut(sent.message, messageLimit - 100)} Then ${askAgain}.` } };
+      return notSent(sent);
     case 'later':
+      if (now - since >= patienceMilliseconds) return notSent(sent);
       return {
         kind: 'wait',
         test: { ...unsent, state: 'Pending', message: cut(sent.message, messageLimit) },
-        milliseconds: sent.milliseconds,
+        milliseconds: Math.max(sent.milliseconds, now - since),
       };
     case 'open':
       return {
@@ -193,58 +203,72 @@ export type TestAnswer =
 
 /**
  * What to say, and when to come again, once Azure was asked what became of it.
- * @param conceal takes out of a text what nobody may read
+ * @param conceal takes out of texts what nobody may read; it is dear, so it gets many at once, and none too long
  */
 export const afterQuestion = (
   test: TestNotification,
   answer: TestAnswer,
   addressees: readonly Addressee[],
-  conceal: (text: string) => string,
+  conceal: Conceal,
   now: number,
 ): TestStep => {
   if (answer.kind === 'denied') return { kind: 'end', test: unknown(test, cut(`It was sent. ${answer.message}`, messageLimit)) };
   const isOver = answer.kind === 'told' && answer.isOver;
   if (!isOver && !isLate(test, now)) return lookAgain(test, now);
-  const receivers = answer.kind === 'told' ? testedReceivers(answer.receivers, addressees, conceal) : [];
-  if (!isOver && receivers.every(({ status }) => status !== 'Failed'))
+  if (answer.kind === 'running' || (!isOver && answer.receivers.length === 0))
     return { kind: 'end', test: unknown(test, 'It was sent. Azure did not say within five minutes what became of it.') };
+  const receivers = testedReceivers(answer.receivers, addressees, conceal);
   return { kind: 'end', test: { ...test, ...verdictOn(receivers), receivers: receivers.slice(0, receiversLimit) } };
 };
 
-const order: readonly TestedReceiver['status'][] = ['Failed', 'Unknown', 'Succeeded'];
+type Conceal = (texts: readonly string[]) => readonly string[];
 
-/** Each receiver that was addressed and what Azure says of it; then those that Azure names besides. Failures first. */
+const order: readonly TestedReceiver['status'][] = ['Failed', 'Unknown', 'Succeeded'];
+const inOrder = (one: TestedReceiver, other: TestedReceiver): number => order.indexOf(one.status) - order.indexOf(other.status);
+const worst = (of: readonly TestedReceiver[]): readonly TestedReceiver[] => of.toSorted(inOrder).slice(0, 1);
+
+/**
+ * Each receiver that was addressed and what Azure says of it, the worst where it says several things; then those that Azure names besides.
+ * Failures first. Only of as many as the schema has room for it says more than how they fared.
+ */
 const testedReceivers = (
   told: readonly ToldOfReceiver[],
   addressees: readonly Addressee[],
-  conceal: (text: string) => string,
+  conceal: Conceal,
 ): readonly TestedReceiver[] => {
-  const byName = new Map(told.map((each) => [each.name.toLowerCase(), each]));
-  const tested = addressees.map(({ kind, name }) => {
-    const of = byName.get(name.toLowerCase());
-    byName.delete(name.toLowerCase());
-    return judged({ kind, name }, of, conceal);
+  const byName = Map.groupBy(told, ({ name }) => name.toLowerCase());
+  const tested = addressees.flatMap((addressee) => {
+    const key = addressee.name.toLowerCase();
+    const of = byName.get(key) ?? [undefined];
+    byName.delete(key);
+    return worst(of.map((each) => judged(addressee, each)));
   });
-  const others = [...byName.values()].map((each) => {
-    const kind = `${each.mechanism.charAt(0).toLowerCase()}${each.mechanism.slice(1)}`;
-    return judged({ kind, name: cut(conceal(each.name), detailLimit) }, each, conceal);
+  const unasked = [...byName.values()].flatMap((of) => worst(of.map((each) => judged({ kind: kindOf(each), name: each.name }, each))));
+  const names = conceal(unasked.map(({ name }) => cut(name, rawLimit)));
+  const others = unasked.map((each, index) => Object.assign({}, each, { name: cut(names[index] ?? '', detailLimit) }));
+
+  const all = [...tested, ...others].toSorted(inOrder);
+  const details = conceal(all.slice(0, receiversLimit).map(({ detail = '' }) => cut(withoutAddresses(detail), rawLimit)));
+  return all.map(({ kind, name, status }, index) => {
+    const detail = cut(details[index] ?? '', detailLimit);
+    return detail === '' ? { kind, name, status } : { kind, name, status, detail };
   });
-  return [...tested, ...others].toSorted((one, other) => order.indexOf(one.status) - order.indexOf(other.status));
 };
 
-/** Azure's documentation says Completed, its answers were seen to say Succeeded. */
-const judged = ({ kind, name }: Addressee, told: ToldOfReceiver | undefined, conceal: (text: string) => string): TestedReceiver => {
+const kindOf = ({ mechanism }: ToldOfReceiver): string => `${mechanism.charAt(0).toLowerCase()}${mechanism.slice(1)}`;
+
+/** Azure's documentation says Completed, its answers were seen to say Succeeded. The detail is still in its own words. */
+const judged = ({ kind, name }: Addressee, told: ToldOfReceiver | undefined): TestedReceiver => {
   if (!told) return { kind, name, status: 'Unknown', detail: 'Azure does not mention it.' };
-  if (/^(succe|complete)/i.test(told.status)) return { kind, name, status: 'Succeeded' };
-  const words = withoutAddresses(conceal(told.detail));
-  if (/fail/i.test(told.status)) return { kind, name, status: 'Failed', ...(words === '' ? {} : { detail: cut(words, detailLimit) }) };
-  const said = `Azure says ${told.status || 'nothing'}${words === '' ? '.' : `: ${words}`}`;
-  return { kind, name, status: 'Unknown', detail: cut(said, detailLimit) };
+  const { status, detail } = told;
+  if (/^(succe|complete)/i.test(status)) return { kind, name, status: 'Succeeded' };
+  if (/fail/i.test(status)) return { kind, name, status: 'Failed', detail };
+  return { kind, name, status: 'Unknown', detail: `Azure says ${status || 'nothing'}${detail === '' ? '.' : `: ${detail}`}` };
 };
 
 /** Whole addresses go: the path of a webhook's is often the key to it. */
 const withoutAddresses = (text: string): string =>
-  text
+  cut(text, 4 * rawLimit)
     .replaceAll(/\b[a-z][a-z0-9+.-]*:\/\/\S+/gi, '(address)')
     .replaceAll(/\s+/g, ' ')
     .trim();

@@ -25,6 +25,8 @@ export interface RunMemory {
   /** Notes that a rule is taken away for another; undefined: it is there now. */
   replacing(key: string, version: string, replacement: Replacement | undefined): void;
   replacement(key: string, version: string): Replacement | undefined;
+  /** Notes that it is tried to send a test; says when one that was asked for by the same word was first tried. */
+  testTried(key: string, version: string, request: string, now: number): number;
   /** Nobody is waiting for anything any more: the object is suspended. */
   forgive(key: string): void;
   /** The object is gone. */
@@ -54,6 +56,7 @@ interface Remembered {
   hasStood: boolean;
   readonly written: Set<string>;
   replacement: Replacement | undefined;
+  testTried: { readonly request: string; readonly since: number } | undefined;
 }
 
 export const createRunMemory = (): RunMemory => {
@@ -70,6 +73,7 @@ export const createRunMemory = (): RunMemory => {
       hasStood: false,
       written: new Set(),
       replacement: undefined,
+      testTried: undefined,
     };
     book.set(key, fresh);
     return fresh;
@@ -101,6 +105,11 @@ export const createRunMemory = (): RunMemory => {
     hasWritten: (key, version, id) => of(key, version).written.has(comparableId(id)),
     replacing: (key, version, replacement) => void (of(key, version).replacement = replacement),
     replacement: (key, version) => of(key, version).replacement,
+    testTried: (key, version, request, now) => {
+      const remembered = of(key, version);
+      if (remembered.testTried?.request !== request) remembered.testTried = { request, since: now };
+      return remembered.testTried.since;
+    },
     forgive: (key) => forgive(book.get(key)),
     forget: (key) => void book.delete(key),
   };

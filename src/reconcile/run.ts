@@ -31,7 +31,7 @@ export interface Run {
   /** This spec of this object, for the memory. */
   readonly version: string;
   draft: Draft;
-  /** What was read from Secrets: nothing that leaves the run may show it. */
+  /** The addresses of its receivers, from Secrets or not: nothing that leaves the run may show them. */
   readonly secrets: string[];
   readonly actions: Action[];
   /** The action group of our own, once this run knows that it stands. */

@@ -1,6 +1,7 @@
 import type { MaintenanceNotificationSpec } from '../api/maintenance-notification.ts';
 import { ReconcileError, retold } from '../core/failure.ts';
 import { secretReferences, withSecrets, type SecretReference } from '../core/receiver-secrets.ts';
+import { addressesOf, receiversOf } from '../core/receivers.ts';
 import { redact } from '../core/redact.ts';
 import { isForbidden, isNotFound, KubeError } from '../kube/failure.ts';
 import { resourcePath } from '../kube/object.ts';
@@ -32,14 +33,19 @@ export const createSecrets = (transport: KubeTransport): Secrets => ({
   },
 });
 
-/** The spec with the values of its Secrets in place. They are noted in the run, so that nothing it says shows them. */
+/**
+ * The spec with the values of its Secrets in place. These and the addresses that it holds itself are noted in the run, so that nothing it
+ * says shows them.
+ */
 export const resolveSecrets = async (run: Run): Promise<MaintenanceNotificationSpec> => {
   const { spec } = run.object;
   const references = secretReferences(spec);
   const read = new Map<string, ReadonlyMap<string, string>>();
   for (const reference of references) if (!read.has(reference.name)) read.set(reference.name, await readSecret(run, reference));
-  const values = new Map(references.map((reference) => [reference.field, valueIn(run, read.get(reference.name), reference)]));
-  return withSecrets(spec, ({ field }) => values.get(field) ?? '');
+  const values = new Map(references.map((reference) => [reference.field, valueIn(read.get(reference.name), reference)]));
+  const resolved = withSecrets(spec, ({ field }) => values.get(field) ?? '');
+  run.secrets.push(...receiversOf(resolved).flatMap(addressesOf));
+  return resolved;
 };
 
 const readSecret = async (run: Run, { field, name }: SecretReference): Promise<ReadonlyMap<string, string>> => {
@@ -72,7 +78,7 @@ const readSecret = async (run: Run, { field, name }: SecretReference): Promise<R
   );
 };
 
-const valueIn = (run: Run, secret: ReadonlyMap<string, string> | undefined, { field, name, key }: SecretReference): string => {
+const valueIn = (secret: ReadonlyMap<string, string> | undefined, { field, name, key }: SecretReference): string => {
   // Files, and `kubectl create secret --from-file` after them, end with a line end.
   const value = secret?.get(key)?.trim();
   if (value === undefined)
@@ -88,7 +94,6 @@ const valueIn = (run: Run, secret: ReadonlyMap<string, string> | undefined, { fi
       `${field} points at the key ${key} of the Secret ${name}, whose value (not shown here) ${wrong} and nothing else.`,
       { stalls: 'atOnce' },
     );
-  run.secrets.push(value);
   return value;
 };
 
@@ -104,7 +109,7 @@ const wrongWith = (value: string): string | undefined => {
 
 type Knows = Pick<Run, 'secrets'>;
 
-/** A failure without what the run has read from Secrets: Azure repeats in its answers what it was sent. */
+/** A failure without the addresses of the run's receivers: Azure repeats in its answers what it was sent. */
 export const failureWithoutSecrets = (run: Knows, failure: ReconcileError): ReconcileError => {
   if (run.secrets.length === 0) return failure;
   return retold(failure, { message: redact(failure.message, run.secrets), cause: errorWithoutSecrets(run, failure.cause) });

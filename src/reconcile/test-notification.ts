@@ -1,9 +1,8 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { MaintenanceNotification, TestNotification } from '../api/maintenance-notification.ts';
 import { hasReceivers, type ActionGroup } from '../core/action-group.ts';
 import type { Announcement } from '../core/announcements.ts';
 import { isDenied, ReconcileError } from '../core/failure.ts';
-import { redact } from '../core/redact.ts';
+import { redact, redactAll } from '../core/redact.ts';
 import type { Outcome } from '../core/settle.ts';
 import {
   afterQuestion,
@@ -71,9 +70,11 @@ export const carryOutTest = async (run: Run, outcome: Outcome, { step, cause }: 
 
 /** Writes down how a test stands and tells people, if that is new. */
 const say = async (run: Run, test: TestNotification | undefined, cause: unknown): Promise<void> => {
-  if (!test || isDeepStrictEqual(run.toldOfTest, test)) return;
+  if (!test) return;
   run.draft = { ...run.draft, testNotification: test };
   await writeStatus(run, { ...run.status, testNotification: test });
+  // That it begins is no turn yet: what has to wait again tells nobody a second time.
+  if (test.state === 'Sending' && test.notificationId === undefined) return;
   const news = newsOf(run.toldOfTest, test, run.group);
   run.toldOfTest = test;
   if (!news) return;
@@ -91,7 +92,7 @@ const say = async (run: Run, test: TestNotification | undefined, cause: unknown)
 const newsOf = (before: TestNotification | undefined, test: TestNotification, group: ActionGroup | undefined): Announcement | undefined => {
   const { state, message = '', notificationId } = test;
   if (state === 'Sending')
-    return notificationId === undefined || notificationId === before?.notificationId
+    return notificationId === before?.notificationId
       ? undefined
       : {
           type: 'Normal',
@@ -102,34 +103,25 @@ const newsOf = (before: TestNotification | undefined, test: TestNotification, gr
   return { type: state === 'Succeeded' || state === 'Pending' ? 'Normal' : 'Warning', reason: `TestNotification${state}`, message };
 };
 
-/** Sends it, once. */
+/** Sends it, once. Azure repeats what it was sent: what nobody may read is taken out of its words. */
 const send = async (run: Run, group: ActionGroup, test: TestNotification): Promise<Next> => {
   run.beforeWrite();
-  const sent = await run.deps.azure.testNotifications.send(group, run.signal);
-  const told: TestSent = sent.kind === 'accepted' ? sent : { ...sent, message: concealing(run, group)(sent.message) };
+  const { deps, key, version, secrets } = run;
+  const since = deps.memory.testTried(key, version, test.requestedAt, deps.now());
+  const sent = await deps.azure.testNotifications.send(group, run.signal);
+  const told: TestSent = sent.kind === 'accepted' ? sent : { ...sent, message: redact(sent.message, secrets) };
   const cause = sent.kind === 'accepted' ? undefined : errorWithoutSecrets(run, sent.cause);
-  return { step: afterTest(test, told, run.deps.now()), cause };
+  return { step: afterTest(test, told, since, deps.now()), cause };
 };
 
 /** Asks what became of it, once. What fails is asked again, as long as there is time; without the right to ask that would be no use. */
 const ask = async (run: Run, group: ActionGroup, test: TestNotification, notificationId: string): Promise<Next> => {
-  const conceal = concealing(run, group);
+  const { deps, secrets } = run;
   let cause: unknown;
-  const answer = await run.deps.azure.testNotifications.ask(group.id, notificationId, run.signal).catch((thrown: unknown): TestAnswer => {
+  const answer = await deps.azure.testNotifications.ask(group.id, notificationId, run.signal).catch((thrown: unknown): TestAnswer => {
     if (!(thrown instanceof ReconcileError)) throw thrown;
     cause = errorWithoutSecrets(run, thrown.cause);
-    return isDenied(thrown) ? { kind: 'denied', message: conceal(thrown.message) } : { kind: 'running' };
+    return isDenied(thrown) ? { kind: 'denied', message: redact(thrown.message, secrets) } : { kind: 'running' };
   });
-  return { step: afterQuestion(test, answer, group.receivers, conceal, run.deps.now()), cause };
-};
-
-/** Azure repeats what it was sent: neither what was read from Secrets nor the address of a webhook may be seen. */
-const concealing = ({ secrets }: Run, { receivers }: ActionGroup): ((text: string) => string) => {
-  const hidden = [...secrets, ...addressesIn(receivers)];
-  return (text) => redact(text, hidden);
-};
-
-const addressesIn = (value: unknown): readonly string[] => {
-  if (typeof value === 'string') return /^https?:/i.test(value) ? [value] : [];
-  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(addressesIn) : [];
+  return { step: afterQuestion(test, answer, group.receivers, (texts) => redactAll(texts, secrets), deps.now()), cause };
 };

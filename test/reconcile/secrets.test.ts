@@ -284,6 +284,22 @@ describe('a Secret that is not handed out for a moment', () => {
   });
 });
 
+describe('an address that stands in the spec', () => {
+  it('is not shown either when Azure repeats it', async () => {
+    await start();
+    bench.emulator.faults.add({
+      match: { method: 'PUT', type: 'Microsoft.Insights/actionGroups' },
+      effect: { kind: 'answer', status: 400, body: { code: 'BadRequest', message: `The webhook ${url} is not valid.` } },
+    });
+    bench.apply(specWith({ receivers: { webhook: [{ name: 'teams', serviceUri: url }] } }));
+    await bench.run();
+    expect(condition('ActionGroupReady')?.message).toContain('The webhook https://(hidden) is not valid.');
+    const statuses = bench.api.writes.map(({ object }) => object.status);
+    const causes = bench.logs.map(({ cause }) => JSON.stringify([causeForLog(cause), String(cause)]));
+    expect(JSON.stringify([statuses, bench.events, bench.logs, causes])).not.toMatch(/T0000|B0000/);
+  });
+});
+
 describe('a mistake of the program', () => {
   it('shows no value either, in the status or where it is logged', async () => {
     await start();

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { FaultEffect } from '../../emulator/faults.ts';
 import type { EmulatorOptions } from '../../emulator/emulator.ts';
 import type { MaintenanceNotificationSpec, TestNotification } from '../../src/api/maintenance-notification.ts';
+import { causeForLog } from '../../src/azure/failure.ts';
 import { ReconcileError } from '../../src/core/failure.ts';
 import type { Azure } from '../../src/reconcile/ports.ts';
 import type { Requeue } from '../../src/runtime/controller.ts';
@@ -172,6 +173,39 @@ describe('a request for a test notice', () => {
     await untilToldAll();
     expect(test()).toMatchObject({ state: 'Failed', receivers: [{ name: 'teams', status: 'Failed' }] });
     expect(JSON.stringify([bench.object(), bench.events, bench.logs])).not.toContain('services/T0000');
+  });
+
+  it.each([
+    ['to send it, from a Secret', 'createNotifications', 400, 'from a Secret'],
+    ['to send it, from the spec', 'createNotifications', 400, 'from the spec'],
+    ['to say what became of it, from a Secret', 'notificationStatus', 403, 'from a Secret'],
+    ['to say what became of it, from the spec', 'notificationStatus', 403, 'from the spec'],
+  ])('shows nothing of an address with which Azure refuses %s', async (_, type, status, where) => {
+    bench = await startBench({ sharesClock: true });
+    bench.settings = { ...bench.settings, secretNamespaces: ['platform'] };
+    bench.api.secrets.set('platform/hooks', { teams: hook });
+    const serviceUri =
+      where === 'from the spec' ? { serviceUri: hook } : { serviceUriFrom: { secretKeyRef: { name: 'hooks', key: 'teams' } } };
+    await bench.settle(specWith({ receivers: { webhook: [{ name: 'teams', ...serviceUri }] } }));
+    bench.emulator.faults.add({
+      match: { type: `Microsoft.Insights/actionGroups/${type}` },
+      effect: { kind: 'answer', status, body: { error: { code: 'Forbidden', message: `${hook} is not valid.` } } },
+    });
+    ask('first');
+    await untilToldAll();
+    expect(test()?.message).toContain('https://(hidden) is not valid.');
+    const causes = bench.logs.flatMap(({ cause }) => (cause === undefined ? [] : [cause]));
+    expect(causes).toHaveLength(1);
+    expect(JSON.stringify([causes.map(causeForLog), causes, causes.map(String)])).toContain('(hidden)');
+    expect(
+      JSON.stringify([
+        bench.api.writes.map(({ object }) => object.status),
+        bench.events,
+        bench.logs,
+        causes.map(causeForLog),
+        causes.map(String),
+      ]),
+    ).not.toMatch(/T0000|B0000/);
   });
 
   it('of an object that is new is sent when its group stands', async () => {
@@ -347,6 +381,22 @@ describe('what became of it', () => {
     expect(posts()).toHaveLength(1);
   });
 
+  it.each([
+    ['null', null, 'Failed'],
+    ['nothing', undefined, 'Failed'],
+    ['nothing but null', { MechanismType: null, Name: null, Status: null, SubState: null, Detail: null }, 'Unknown'],
+  ] as const)('may say %s in its fields', async (_, fields, state) => {
+    await start();
+    const detail = { MechanismType: 'Webhook', Name: 'teams', Status: 'Failed', SubState: fields, Detail: fields };
+    bench.emulator.faults.add({
+      match: { type: 'Microsoft.Insights/actionGroups/notificationStatus' },
+      effect: { kind: 'answer', status: 200, body: { state: 'Complete', actionDetails: [{ ...detail, ...fields }] } },
+    });
+    ask('first');
+    await untilToldAll();
+    expect(test()?.state).toBe(state);
+  });
+
   it('is not asked for while the object is suspended', async () => {
     await start({ testNotificationSeconds: 60 });
     ask('first');
@@ -453,6 +503,33 @@ describe('an answer of Azure that is', () => {
   });
 });
 
+describe('a wait that has no end', () => {
+  it.each([409, 429])('(%i) is left after some minutes, and told once', async (status) => {
+    await start();
+    bench.emulator.faults.add({
+      match: { type: 'Microsoft.Insights/actionGroups/createNotifications' },
+      effect: { kind: 'answer', status, body: { error: { code: 'Busy', message: 'Slowly.' } } },
+    });
+    ask('first');
+    const tries: number[] = [];
+    const begun = bench.clock.now();
+    do {
+      const next = await bench.run();
+      tries.push((bench.clock.now() - begun) / second);
+      bench.clock.advance(next.kind === 'after' ? next.milliseconds : second);
+    } while (test()?.state === 'Pending' && tries.length < 20);
+    expect(tries).toEqual([0, 30, 60, 120, 240, 480]);
+    expect(posts()).toHaveLength(6);
+    expect(test()).toMatchObject({
+      requestedAt: 'first',
+      state: 'NotSent',
+      message: expect.stringMatching(/^Could not send .* Then ask again with a new value of the annotation\.$/),
+    });
+    expect(testEvents().map((event) => event.split(':')[0])).toEqual(['Normal TestNotificationPending', 'Warning TestNotificationNotSent']);
+    expect(ready()).toBe('True');
+  });
+});
+
 class Crash extends Error {
   override readonly name = 'Crash' as const;
 }
@@ -510,7 +587,7 @@ describe('a crash', () => {
         await start();
         const crashing = crashAt({ write, when });
         ask('first');
-        await expect(untilToldAll()).rejects.toThrow(Crash);
+        await expect(untilToldAll()).rejects.toMatchObject({ name: 'Crash' });
         crashing.writes();
         bench.restart();
         await untilToldAll();
@@ -560,7 +637,7 @@ describe('any history of requests, crashes, lost answers and changes', () => {
           if (each.do === 'crash') crashing = crashAt({ write: each.write, when: each.when });
           const sent = arrivals().length;
           await bench.run().catch((error: unknown) => {
-            if (!(error instanceof Crash)) throw error;
+            if (!(error instanceof Error && error.name === 'Crash')) throw error;
             bench.restart();
           });
           crashing?.writes();

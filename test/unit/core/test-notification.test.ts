@@ -106,7 +106,7 @@ describe('after it was tried to send it', () => {
     ['not yet', { kind: 'later', message: 'Slowly.', milliseconds: 17, cause: undefined }, { state: 'Pending', message: 'Slowly.' }, 17],
     ['open', { kind: 'open', message: 'Hm.', cause: undefined }, { state: 'Unknown', sentAt: at(0) }, undefined],
   ])('%s', (_, sent, test, milliseconds) => {
-    const step = afterTest({ requestedAt: 'a', state: 'Sending', sentAt: at(0) }, sent, now);
+    const step = afterTest({ requestedAt: 'a', state: 'Sending', sentAt: at(0) }, sent, now, now);
     expect(step.test).toMatchObject(test);
     expect(step.test?.sentAt).toBe(test.sentAt);
     expect(step.kind === 'wait' ? step.milliseconds : undefined).toBe(milliseconds);
@@ -120,7 +120,13 @@ const addressees = [
   { kind: 'webhook', name: 'hook' },
 ];
 const asked = (given: TestAnswer, seconds = 30): TestStep =>
-  afterQuestion({ ...sending, sentAt: at(-seconds) }, given, addressees, (text) => text.replaceAll('secret', '…'), now);
+  afterQuestion(
+    { ...sending, sentAt: at(-seconds) },
+    given,
+    addressees,
+    (texts) => texts.map((text) => text.replaceAll('secret', '…')),
+    now,
+  );
 
 describe('after Azure was asked', () => {
   it.each<[string, TestAnswer, number, TestStep['kind'], Partial<TestNotification>]>([
@@ -159,6 +165,36 @@ describe('after Azure was asked', () => {
       { state: 'Succeeded' },
     ],
     [
+      'it has served one, and is at the other for five minutes',
+      answer(false, told('one@contoso.com', 'Succeeded'), told('hook', 'InProgress')),
+      300,
+      'end',
+      {
+        state: 'Unknown',
+        receivers: [
+          { kind: 'webhook', name: 'hook', status: 'Unknown', detail: 'Azure says InProgress.' },
+          { kind: 'email', name: 'one@contoso.com', status: 'Succeeded' },
+        ],
+      },
+    ],
+    [
+      'it names nobody for five minutes',
+      answer(false),
+      300,
+      'end',
+      { state: 'Unknown', message: 'It was sent. Azure did not say within five minutes what became of it.' },
+    ],
+    ...([false, true] as const).map((isReversed): [string, TestAnswer, number, TestStep['kind'], Partial<TestNotification>] => {
+      const both = [told('Hook', 'Failed', 'No.'), told('hook', 'Succeeded'), told('other', 'Failed', 'No.'), told('other', 'Succeeded')];
+      return [
+        `it names one twice${isReversed ? ', the worse last' : ''}`,
+        answer(true, told('one@contoso.com', 'Succeeded'), ...(isReversed ? both.toReversed() : both)),
+        30,
+        'end',
+        { state: 'Failed', message: 'Azure has not served webhook[hook] (No), email[other] (No); served email[one@contoso.com].' },
+      ];
+    }),
+    [
       'one is left out',
       answer(true, told('hook', 'Succeeded')),
       30,
@@ -188,6 +224,21 @@ describe('after Azure was asked', () => {
       { kind: 'sms', name: 'phone', status: 'Unknown', detail: 'Azure says Throttled.' },
       { kind: 'email', name: 'one@contoso.com', status: 'Succeeded' },
     ]);
+  });
+
+  it('has little looked at for what nobody may read, however much Azure says', () => {
+    const many = Array.from({ length: 1000 }, (_, index) => told(`receiver-${index}`, 'Failed', `${index} ${'secret '.repeat(1000)}`));
+    const given: (readonly string[])[] = [];
+    const conceal = (texts: readonly string[]): readonly string[] => {
+      given.push(texts);
+      return texts.map((text) => text.replaceAll(/s\w+/g, '…'));
+    };
+    const all = many.map(({ name }) => ({ kind: 'email', name }));
+    const step = afterQuestion(sending, answer(true, ...many), all, conceal, now);
+    expect(given.map(({ length }) => length)).toEqual([0, 100]);
+    expect(Math.max(...given.flat().map(({ length }) => length))).toBe(1024);
+    expect(JSON.stringify(step)).not.toContain('sec');
+    expect(step.test?.receivers?.every(({ detail }) => detail !== undefined)).toBe(true);
   });
 
   it('keeps to what the schema has room for', () => {
