@@ -38,7 +38,7 @@ const apply = async (): Promise<string> => {
 };
 
 const messageOf = ({ status }: MaintenanceNotification): string =>
-  (status?.conditions ?? []).find(({ type, status: word }) => type === 'Ready' && word !== 'True')?.message ?? '';
+  (status?.conditions ?? []).find(({ type, status: word }) => type === 'Ready' && word === 'False')?.message ?? '';
 
 /** Everything that a person may read of an object and of the pods. */
 const everythingSaid = async (namespace: string): Promise<string> =>
@@ -56,7 +56,7 @@ it('every call to Azure and Entra goes through the proxy, and none to the API se
   proxy.refuse();
   stage.emulator.journal.clear();
   const other = await apply();
-  await stage.waitForStatus(other, 'prod', 'a failure', (object) => messageOf(object) !== '' && !isReady(object));
+  await stage.waitForStatus(other, 'prod', 'a failure', (object) => messageOf(object) !== '');
   expect(calls()).toEqual([]);
   proxy.accept();
   await stage.waitForStatus(other, 'prod', 'Ready', isReady);
@@ -68,7 +68,7 @@ it('every call to Azure and Entra goes through the proxy, and none to the API se
 it('a proxy that wants another password is said to, and the password is said to nobody', async () => {
   await stage.install(through(`operator:${password}-wrong`));
   const namespace = await apply();
-  const failed = await stage.waitForStatus(namespace, 'prod', 'a failure', (object) => messageOf(object) !== '' && !isReady(object));
+  const failed = await stage.waitForStatus(namespace, 'prod', 'a failure', (object) => messageOf(object) !== '');
   expect(messageOf(failed)).toContain('The proxy on the way to Azure asks for another user or password (407)');
   const said = await everythingSaid(namespace);
   expect(said).not.toContain(password);
