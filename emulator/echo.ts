@@ -33,7 +33,7 @@ const idFields = new Set([
   'automationAccountId',
   'webhookResourceId',
 ]);
-const wordFields = new Set(['kind', 'type', 'operator', 'timeAggregation', 'criterionType', 'managedIdentity']);
+const wordFields = new Set(['kind', 'type', 'operator', 'timeAggregation', 'criterionType', 'managedIdentity', 'status']);
 const durationFields = new Set(['evaluationFrequency', 'windowSize', 'overrideQueryTimeRange', 'muteActionsDuration', 'timeToResolve']);
 
 const idCasings: Readonly<Record<Exclude<Settings['idCasing'], 'recorded'>, (id: string) => string>> = {

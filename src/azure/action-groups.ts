@@ -40,9 +40,10 @@ const strangersIn = (group: ActionGroupResource): readonly string[] => [
 /** Azure tells the status of mail and SMS receivers only. */
 const notEnabledIn = (group: ActionGroupResource): readonly NotEnabled[] =>
   (['email', 'sms'] as const).flatMap((kind) =>
-    (group[receiverKinds[kind].list] ?? []).flatMap(({ name, status }) =>
-      status === undefined || status === 'Enabled' ? [] : [{ name, kind, status }],
-    ),
+    entriesOf(group, kind).flatMap((entry) => {
+      const { status } = entry;
+      return typeof status !== 'string' || /^enabled$/i.test(status) ? [] : [{ name: receiverFromAzure(kind, entry).name, kind, status }];
+    }),
   );
 
 /** Azure's answer in our own words: only what we own is taken over. */

@@ -14,9 +14,8 @@ export interface Difference {
 type Fields = Readonly<Record<string, string>>;
 
 /**
- * Whether tags that we do not ask for count as a difference, and the tenant of an event hub that Azure may fill in. They do while a new
- * spec is being carried out (one of them may be a tag that was just taken off the spec); afterwards they don't, because Azure Policy adds
- * tags of its own and would have us write for ever.
+ * Whether tags that we do not ask for count as a difference. They do while a new spec is being carried out (one of them may be a tag that
+ * was just taken off the spec); afterwards they don't, because Azure Policy adds tags of its own and would have us write for ever.
  */
 export type ForeignTags = 'differ' | 'ignored';
 
@@ -64,12 +63,14 @@ const alertRuleFields = (rule: AlertRule): Fields => ({
   ...tagFields(rule.tags),
 });
 
-const isForeign = (field: string): boolean => field.startsWith('tags.') || mayBeFilledIn(field);
+/** Whether a field that we are silent about is none of ours. */
+const isForeign = (field: string, foreignTags: ForeignTags): boolean =>
+  mayBeFilledIn(field) || (foreignTags === 'ignored' && field.startsWith('tags.'));
 
 const compare = (should: Fields, is: Fields, foreignTags: ForeignTags): readonly Difference[] =>
   [...new Set([...Object.keys(should), ...Object.keys(is)])]
     .filter((field) => should[field] !== is[field])
-    .filter((field) => !(foreignTags === 'ignored' && should[field] === undefined && isForeign(field)))
+    .filter((field) => should[field] !== undefined || !isForeign(field, foreignTags))
     .map((field) => ({ field, is: is[field] ?? '(absent)', should: should[field] ?? '(absent)' }))
     .toSorted((one, other) => (one.field < other.field ? -1 : 1));
 

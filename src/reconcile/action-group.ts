@@ -23,7 +23,12 @@ export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefin
   const observed = await lookFor(
     run.listed?.actionGroup(desired.id),
     (seen) => decisionOn(seen).kind === 'keep',
-    () => actionGroups.observe(desired.id, run.signal),
+    async () => {
+      const seen = await actionGroups.observe(desired.id, run.signal);
+      // Lists from before would take back what it says of the receivers.
+      run.deps.survey.forget(desired.id);
+      return seen;
+    },
   );
   const decision = decisionOn(observed);
   if (decision.kind === 'refuse') refuse(run, 'ActionGroup', desired.id, decision);
@@ -35,7 +40,8 @@ export const ensureActionGroup = async (run: Run, desired: ActionGroup | undefin
     recordWrite(run, 'ActionGroup', desired.id, decision);
   }
   mark(run, 'ActionGroup', desired.id, 'Present');
-  run.draft = { ...run.draft, actionGroupId: desired.id, receivers: [...notEnabledOf(desired, observed)] };
+  const differences = 'differences' in decision ? decision.differences : [];
+  run.draft = { ...run.draft, actionGroupId: desired.id, receivers: [...notEnabledOf(desired, observed, differences)] };
   run.group = desired;
   // With groups of others beside it the last word is said once these have been looked at.
   if (!run.object.spec.actionGroupIds?.length) claimReady(run, desired);

@@ -218,7 +218,11 @@ const withStatus = (object: MaintenanceNotification, status: MaintenanceNotifica
 
 const tell = (run: Run, outcome: Outcome, settled: NonNullable<MaintenanceNotification['status']>, cause?: unknown): void => {
   const { status, spec } = run.object;
-  const news = [...announcements(status, settled, outcome, run.actions), ...receiverNews(spec, status?.receivers, settled.receivers)];
+  const changed = run.actions.flatMap(({ differences }) => differences ?? []);
+  const news = [
+    ...announcements(status, settled, outcome, run.actions),
+    ...receiverNews(spec, status?.receivers, settled.receivers, changed),
+  ];
   for (const each of news) run.deps.announce(run.object, each);
   for (const { verb, part, differences } of run.actions)
     if (verb === 'DriftCorrected') for (const field of driftedFields(differences)) run.deps.onDriftCorrected?.(part, field);

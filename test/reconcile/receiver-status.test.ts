@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { minimalSpec, specWith } from '../support/notification.ts';
 import { oneOfEach } from '../support/receivers.ts';
-import { startBench, type Bench } from '../support/reconcile-bench.ts';
+import { key, startBench, type Bench } from '../support/reconcile-bench.ts';
 import { statusMistakes } from '../support/status-rules.ts';
 
 let bench: Bench;
@@ -78,6 +78,47 @@ describe('a receiver that isn’t enabled', () => {
     bench.restart();
     await look();
     expect([...bench.kubernetesWrites(), ...bench.azureWrites(), ...bench.events]).toEqual([]);
+  });
+
+  it('stays told as Azure last said it, not as an older list does', async () => {
+    bench = await startBench();
+    await bench.settle(spec);
+    bench.emulator.world.setReceiverStatus(groupId(), 'duty', 'Disabled');
+    await look();
+    bench.emulator.world.setReceiverStatus(groupId(), 'duty', 'Enabled');
+    bench.api.annotate(key, { 'aks-notifier.dev/reconcile-requested-at': '1' });
+    await bench.run();
+    expect(bench.events.at(-1)).toBe('Normal ReceiverEnabled: Azure sends to Duty now.');
+    bench.forget();
+    bench.clock.advance(2000);
+    await bench.run();
+    expect([...bench.kubernetesWrites(), ...bench.events]).toEqual([]);
+  });
+
+  it('is not told of the address that comes in its place', async () => {
+    bench = await startBench();
+    await bench.settle(spec);
+    bench.emulator.world.setReceiverStatus(groupId(), 'duty', 'Disabled');
+    await look();
+    bench.forget();
+    bench.apply(specWith({ receivers: { ...spec.receivers, sms: [{ ...oneOfEach.sms[0], phoneNumber: '5550199' }] } }));
+    await bench.run();
+    expect(bench.object().status?.receivers).toBeUndefined();
+    expect(bench.events.map((event) => event.split(':')[0])).toEqual(['Normal UpdatedActionGroup']);
+    await look();
+    expect(bench.object().status?.receivers).toHaveLength(1);
+  });
+
+  it('stays told while the form of its mails is put right', async () => {
+    bench = await startBench();
+    await bench.settle(spec);
+    bench.emulator.world.setReceiverStatus(groupId(), 'ops@contoso.com', 'Disabled');
+    await look();
+    bench.forget();
+    bench.apply(specWith({ receivers: { ...spec.receivers, email: [{ address: 'Ops@contoso.com', useCommonAlertSchema: false }] } }));
+    await bench.run();
+    expect(bench.object().status?.receivers).toHaveLength(1);
+    expect(bench.events.map((event) => event.split(':')[0])).toEqual(['Normal UpdatedActionGroup']);
   });
 
   it('is forgotten without a word when the spec no longer names it', async () => {

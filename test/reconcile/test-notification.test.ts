@@ -422,6 +422,21 @@ describe('what became of it', () => {
   });
 });
 
+describe('an object that fails', () => {
+  it('comes again at its own time, and not sooner for its test', async () => {
+    await start({ testNotificationSeconds: 5 });
+    const put = async (): Promise<never> => {
+      throw new ReconcileError('Throttled', 'Wait.', { retry: { kind: 'after', seconds: 120 } });
+    };
+    bench.bend = (azure): Azure => ({ ...azure, alertRules: { ...azure.alertRules, put } });
+    bench.apply({ ...spec, alertRule: { severity: 0 } });
+    ask('first');
+    const next = await bench.run();
+    expect(test()).toMatchObject({ state: 'Sending', message: 'Azure is at it.' });
+    expect(next).toEqual({ kind: 'after', milliseconds: expect.closeTo(2 * minute, -4) });
+  });
+});
+
 describe('a group that does not stand', () => {
   const refuseGroups = (stalls: 'atOnce' | 'never'): void => {
     bench.bend = (azure): Azure => ({

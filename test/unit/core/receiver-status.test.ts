@@ -20,7 +20,7 @@ describe('who gets nothing', () => {
     ['not a receiver of another kind', [{ ...sms, kind: 'email' }], []],
     ['not one that the spec doesn’t name', [{ ...sms, name: 'other' }], []],
   ])('is %s', (_, seen, expected) => {
-    expect(notEnabledOf(group, seen && { ...group, notEnabled: seen })).toEqual(expected);
+    expect(notEnabledOf(group, seen && { ...group, notEnabled: seen }, [])).toEqual(expected);
   });
 
   it.each<[string, readonly NotEnabled[], string]>([
@@ -34,6 +34,11 @@ describe('who gets nothing', () => {
       'a phone',
       [sms],
       'Azure sends nothing to Duty (sms, Disabled). Who had been switched off is enabled with az monitor action-group enable-receiver --ids /group --receiver-name Duty.',
+    ],
+    [
+      'a phone, in small letters',
+      [{ ...sms, status: 'disabled' }],
+      'Azure sends nothing to Duty (sms, disabled). Who had been switched off is enabled with az monitor action-group enable-receiver --ids /group --receiver-name Duty.',
     ],
     [
       'many',
@@ -56,6 +61,13 @@ describe('who gets nothing', () => {
     ['one more', [mail], [mail, sms], [warning('Duty')]],
     ['the same', [mail], [mail], []],
     ['the same with another word', [mail], [{ ...mail, status: 'Disabled' }], []],
+    ['the same, whose name the spec spells in another case now', [{ ...sms, name: 'DUTY' }], [sms], []],
+    [
+      'one whose name was spelled in another case, and that gets something',
+      [{ ...sms, name: 'DUTY' }],
+      [],
+      ['Normal ReceiverEnabled: Azure sends to DUTY now.'],
+    ],
     ['one in the place of another', [mail], [sms], [warning('Duty'), 'Normal ReceiverEnabled: Azure sends to people now.']],
     ['the last that gets something', [mail], undefined, ['Normal ReceiverEnabled: Azure sends to people now.']],
     ['one that the spec doesn’t name any more', [{ ...sms, name: 'other' }], undefined, []],

@@ -127,11 +127,23 @@ it('a runbook receiver without a name is a receiver too many', () => {
   ).toEqual(['receivers.automationRunbook[]']);
 });
 
-it('the tenant of an event hub is Azure’s where the spec is silent, once the spec was carried out', () => {
+it.each([
+  ['Enabled', 0],
+  ['enabled', 0],
+  [null, 0],
+  [undefined, 0],
+  ['NotSpecified', 1],
+  ['DISABLED', 1],
+])('a receiver with the status %s is enabled, or not', (status, notEnabled) => {
+  const seen = { ...toAzure(group), smsReceivers: [{ ...oneOfEachInAzure.smsReceivers[0], status }] } as Parameters<typeof fromAzure>[0];
+  expect(fromAzure(seen, group.id).notEnabled).toHaveLength(notEnabled);
+});
+
+it('the tenant of an event hub is Azure’s where the spec is silent', () => {
   const { tenantId: _, ...hub } = oneOfEach.eventHub[0];
   const silent = desired({ ...oneOfEach, eventHub: [hub] });
   expect(differencesOf(toAzure(group), silent)).toEqual([]);
-  expect(differencesOf(toAzure(group), silent, 'differ').map(({ field }) => field)).toEqual(['receivers.eventHub[hub].tenantId']);
+  expect(differencesOf(toAzure(group), silent, 'differ')).toEqual([]);
   const other = { ...oneOfEachInAzure.eventHubReceivers[0], tenantId: subscriptionId };
   expect(differencesOf({ ...toAzure(group), eventHubReceivers: [other] }).map(({ field }) => field)).toEqual([
     'receivers.eventHub[hub].tenantId',
