@@ -30,7 +30,7 @@ export interface Survey {
   look(spec: MaintenanceNotificationSpec, maxAgeMilliseconds: number): Look;
   /** Whether the object's rule is looked for in lists: then its visits fall together with those of the others. */
   isShared(spec: MaintenanceNotificationSpec): boolean;
-  /** A thing was written or deleted: what older lists say of it no longer counts. */
+  /** A thing was written, deleted or asked for by itself: what older lists say of it no longer counts. */
   forget(id: string): void;
 }
 

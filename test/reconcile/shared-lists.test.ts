@@ -101,8 +101,8 @@ describe('a quiet pass', () => {
     await bench.run({ key: 'platform/n0' });
     bench.forget();
     await bench.run({ key: 'platform/n0' });
-    // The lists are still young, but not what they say of the rule.
-    expect(reads()).toEqual(['GET scheduledQueryRules 200']);
+    // The lists are still young, but not what they say of the rule, nor of the group that the run has asked for.
+    expect(reads()).toEqual(['GET actionGroups 200', 'GET scheduledQueryRules 200']);
     expect(bench.azureWrites()).toEqual([]);
   });
 });
