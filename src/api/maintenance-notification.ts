@@ -111,8 +111,9 @@ export type MaintenanceStatus = 'Scheduled' | 'Started' | 'Completed' | 'Cancele
 
 export interface Receivers {
   /**
-   * shortName of the action group, 1 to 12 characters, which mails and text messages show as their sender.
-   * Absent means the first 12 characters of the cluster's name. Mutable.
+   * shortName of the action group, 1 to 12 characters, which mails and text messages show as their sender. No
+   * blank at either end, and no control characters. Absent means the first 12 characters of the cluster's name.
+   * Mutable.
    */
   readonly shortName?: string;
   /**
@@ -162,8 +163,8 @@ export interface EmailReceiver {
   /** address that the mail goes to, at most 64 characters, as Azure demands. Required; it is the key of the list. */
   readonly address: string;
   /**
-   * name of the receiver, unique among all receivers of the object, whatever its case. Absent means the address.
-   * Mutable.
+   * name of the receiver, unique among all receivers of the object, whatever its case. No blank at either end,
+   * and no control characters. Absent means the address. Mutable.
    */
   readonly name?: string;
   /**
@@ -175,8 +176,8 @@ export interface EmailReceiver {
 
 export interface PhoneReceiver {
   /**
-   * name of the receiver, unique among all receivers of the object, whatever its case. Required; it is the key
-   * of the list, so a new name is a new receiver.
+   * name of the receiver, unique among all receivers of the object, whatever its case. No blank at either end,
+   * and no control characters. Required; it is the key of the list, so a new name is a new receiver.
    */
   readonly name: string;
   /** countryCode is the number's country calling code, digits only, such as 49. Required. Mutable. */
@@ -187,8 +188,8 @@ export interface PhoneReceiver {
 
 export interface WebhookReceiver {
   /**
-   * name of the receiver, unique among all receivers of the object, whatever its case. Required; it is the key
-   * of the list, so a new name is a new receiver.
+   * name of the receiver, unique among all receivers of the object, whatever its case. No blank at either end,
+   * and no control characters. Required; it is the key of the list, so a new name is a new receiver.
    */
   readonly name: string;
   /**
@@ -223,8 +224,8 @@ export interface SecretKeyReference {
 
 export interface ArmRoleReceiver {
   /**
-   * name of the receiver, unique among all receivers of the object, whatever its case. Required; it is the key
-   * of the list, so a new name is a new receiver.
+   * name of the receiver, unique among all receivers of the object, whatever its case. No blank at either end,
+   * and no control characters. Required; it is the key of the list, so a new name is a new receiver.
    */
   readonly name: string;
   /**
@@ -243,8 +244,8 @@ export interface ArmRoleReceiver {
 
 export interface AzureAppReceiver {
   /**
-   * name of the receiver, unique among all receivers of the object, whatever its case. Required; it is the key
-   * of the list, so a new name is a new receiver.
+   * name of the receiver, unique among all receivers of the object, whatever its case. No blank at either end,
+   * and no control characters. Required; it is the key of the list, so a new name is a new receiver.
    */
   readonly name: string;
   /** emailAddress that the person signs in to the app with, at most 64 characters. Required. Mutable. */
@@ -253,8 +254,8 @@ export interface AzureAppReceiver {
 
 export interface LogicAppReceiver {
   /**
-   * name of the receiver, unique among all receivers of the object, whatever its case. Required; it is the key
-   * of the list, so a new name is a new receiver.
+   * name of the receiver, unique among all receivers of the object, whatever its case. No blank at either end,
+   * and no control characters. Required; it is the key of the list, so a new name is a new receiver.
    */
   readonly name: string;
   /** resourceId is the full ARM id of the logic app. Required. Mutable. */
@@ -280,8 +281,8 @@ export interface LogicAppReceiver {
 
 export interface AzureFunctionReceiver {
   /**
-   * name of the receiver, unique among all receivers of the object, whatever its case. Required; it is the key
-   * of the list, so a new name is a new receiver.
+   * name of the receiver, unique among all receivers of the object, whatever its case. No blank at either end,
+   * and no control characters. Required; it is the key of the list, so a new name is a new receiver.
    */
   readonly name: string;
   /** functionAppResourceId is the full ARM id of the function app. Required. Mutable. */
@@ -309,8 +310,8 @@ export interface AzureFunctionReceiver {
 
 export interface AutomationRunbookReceiver {
   /**
-   * name of the receiver, unique among all receivers of the object, whatever its case. Required; it is the key
-   * of the list, so a new name is a new receiver.
+   * name of the receiver, unique among all receivers of the object, whatever its case. No blank at either end,
+   * and no control characters. Required; it is the key of the list, so a new name is a new receiver.
    */
   readonly name: string;
   /** automationAccountId is the full ARM id of the automation account. Required. Mutable. */
@@ -344,8 +345,8 @@ export interface AutomationRunbookReceiver {
 
 export interface EventHubReceiver {
   /**
-   * name of the receiver, unique among all receivers of the object, whatever its case. Required; it is the key
-   * of the list, so a new name is a new receiver.
+   * name of the receiver, unique among all receivers of the object, whatever its case. No blank at either end,
+   * and no control characters. Required; it is the key of the list, so a new name is a new receiver.
    */
   readonly name: string;
   /** eventHubNameSpace is the name of the Event Hubs namespace. Required. Mutable. */
@@ -368,8 +369,8 @@ export interface EventHubReceiver {
 
 export interface ItsmReceiver {
   /**
-   * name of the receiver, unique among all receivers of the object, whatever its case. Required; it is the key
-   * of the list, so a new name is a new receiver.
+   * name of the receiver, unique among all receivers of the object, whatever its case. No blank at either end,
+   * and no control characters. Required; it is the key of the list, so a new name is a new receiver.
    */
   readonly name: string;
   /**

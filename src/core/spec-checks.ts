@@ -15,8 +15,14 @@ type Check = (spec: MaintenanceNotificationSpec) => Verdict | undefined;
 const invalid = (message: string): Verdict => ({ reason: 'InvalidSpec', message });
 
 /** The first word that occurs twice without regard to letter case. */
-const duplicate = (words: readonly string[]): string | undefined =>
-  words.find((word, index) => words.findIndex((other) => other.toLowerCase() === word.toLowerCase()) < index);
+const duplicate = (words: readonly string[]): string | undefined => {
+  const seen = new Set<string>();
+  return words.find((word) => {
+    const isThere = seen.has(word.toLowerCase());
+    seen.add(word.toLowerCase());
+    return isThere;
+  });
+};
 
 const clusterIdParses: Check = ({ clusterResourceId }) =>
   parseResourceId(clusterResourceId)?.type.toLowerCase() === 'microsoft.containerservice/managedclusters'
@@ -54,10 +60,10 @@ const jsonObject = (text: string): object | undefined => {
   }
 };
 
-// Azure fails with 500 when one of the two is missing: github.com/Azure/azure-rest-api-specs/issues/20488.
+// Azure fails with 500 when one of the two is missing: github.com/Azure/azure-rest-api-specs/issues/20488. It reads single quotes as well.
 const ticketsDescribed: Check = ({ receivers }) => {
   const wrong = receivers?.itsm?.find(({ ticketConfiguration }) => {
-    const ticket = jsonObject(ticketConfiguration);
+    const ticket = jsonObject(ticketConfiguration) ?? jsonObject(ticketConfiguration.replaceAll("'", '"'));
     return !ticket || !('PayloadRevision' in ticket) || !('WorkItemType' in ticket);
   });
   return (

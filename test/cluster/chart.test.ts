@@ -102,8 +102,8 @@ describe('rendering', () => {
   });
 
   it('refuses a cluster that is too old for the rules of the CRD', async () => {
-    const { code, stderr } = await plane.helm(['template', 'aks-notifier', chart, ...flags(minimal), '--kube-version', '1.28.0']);
-    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('chart requires kubeVersion: >=1.29.0-0') });
+    const { code, stderr } = await plane.helm(['template', 'aks-notifier', chart, ...flags(minimal), '--kube-version', '1.29.9']);
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('chart requires kubeVersion: >=1.30.0-0') });
   });
 
   it('packs all that the templates read', async () => {

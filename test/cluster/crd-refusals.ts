@@ -98,6 +98,8 @@ const ofGroups: readonly Refusal[] = [
     actionGroupIds: [actionGroupId('x'), actionGroupId('X')],
   }),
   wrong('an empty short name', 'spec.receivers.shortName', 'should be at least 1 chars long', { receivers: { email, shortName: '' } }),
+  wrong('a padded short name', 'spec.receivers.shortName', 'should match', { receivers: { email, shortName: ' prod' } }),
+  wrong('a short name of two lines', 'spec.receivers.shortName', 'should match', { receivers: { email, shortName: 'a\nb' } }),
   wrong('a short name of 13 characters', 'spec.receivers.shortName', 'Too long: may not be more than 12', {
     receivers: { email, shortName: 'x'.repeat(13) },
   }),
@@ -131,6 +133,14 @@ const ofReceivers: readonly Refusal[] = [
   }),
   wrongReceiver('sms', 'a number with blanks', '.phoneNumber', 'phoneNumber must be four to fifteen digits', { phoneNumber: '171 234' }),
   wrongReceiver('sms', 'an empty name', '.name', 'should be at least 1 chars long', { name: '' }),
+  ...(['sms', 'webhook'] as const).flatMap((list) =>
+    [' padded', 'padded ', 'two\nlines', 'a line end\n', 'a bell\u0007', '\u00a0padded'].map((name) =>
+      wrongReceiver(list, `the name ${JSON.stringify(name)}`, '.name', 'should match', { name }),
+    ),
+  ),
+  wrong('a padded name of a mail receiver', 'spec.receivers.email[0].name', 'should match', {
+    receivers: { email: [{ ...email[0], name: 'on call ' }] },
+  }),
   wrongReceiver('webhook', 'no URL', '', 'set exactly one of serviceUri and serviceUriFrom', { serviceUri: undefined }),
   wrongReceiver('webhook', 'two URLs', '', 'set exactly one of serviceUri and serviceUriFrom', { serviceUriFrom: secret }),
   wrongReceiver('webhook', 'no scheme', '.serviceUri', 'serviceUri must be a URL that begins with https:// or http://', {

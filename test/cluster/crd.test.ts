@@ -297,6 +297,15 @@ describe('the status', () => {
     expect(written.body.spec).toEqual(spec());
   });
 
+  it('has room for every mail and SMS receiver, and no more', async () => {
+    expect(await create('many', spec(), false)).toMatchObject({ status: 201 });
+    const of = (count: number): Json => ({
+      status: { receivers: Array.from({ length: count }, (_, index) => ({ name: `r${index}`, kind: 'email', status: 'Disabled' })) },
+    });
+    expect(await merge('many', of(1010), '/status')).toMatchObject({ status: 200 });
+    expect(await merge('many', of(1011), '/status')).toMatchObject({ status: 422 });
+  });
+
   it('is every field of the schema in the test above', async () => {
     expect(leavesIn('status', fullStatus)).toEqual(await leavesOf('status'));
   });

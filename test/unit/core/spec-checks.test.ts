@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { MaintenanceNotificationSpec } from '../../../src/api/maintenance-notification.ts';
 import { checkSpec } from '../../../src/core/spec-checks.ts';
 import { clusterId, minimalSpec, specWith, subscriptionId } from '../../support/notification.ts';
@@ -12,6 +12,10 @@ describe('a spec that can be carried out', () => {
     ['the shortest one', minimalSpec],
     ['groups of others only', { clusterResourceId: clusterId, actionGroupIds: [groupId] }],
     ['a receiver of every kind', specWith({ receivers: oneOfEach })],
+    [
+      'a ticket in single quotes, which Azure reads as well',
+      specWith({ receivers: { itsm: [{ ...oneOfEach.itsm[0], ticketConfiguration: "{ 'PayloadRevision':0, 'WorkItemType':'Incident' }" }] } }),
+    ],
     ['empty lists', specWith({ receivers: { email: [{ address: 'a@b.c' }], sms: [], itsm: [] } })],
     ['an identity of the rule’s own, by name', specWith({ identity: { type: 'SystemAssigned' } })],
     ['the default conflict policy, by name', specWith({ conflictPolicy: 'Refuse' })],
@@ -33,6 +37,16 @@ describe('a spec that is wrong', () => {
       });
     },
   );
+
+  it('is told of a name that stands twice among a thousand, without comparing each with each', () => {
+    const email = Array.from({ length: 1000 }, (_, index) => ({ address: `person-${index % 999}@contoso.com` }));
+    const lowered = vi.spyOn(String.prototype, 'toLowerCase');
+    const verdict = checkSpec(specWith({ receivers: { email } }));
+    const count = lowered.mock.calls.length;
+    lowered.mockRestore();
+    expect(verdict?.message).toContain('Two receivers are called "person-0@contoso.com"');
+    expect(count).toBeLessThan(5000);
+  });
 
   it.each<[string, Partial<MaintenanceNotificationSpec>, string]>([
     [
