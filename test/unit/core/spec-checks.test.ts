@@ -14,7 +14,9 @@ describe('a spec that can be carried out', () => {
     ['a receiver of every kind', specWith({ receivers: oneOfEach })],
     [
       'a ticket in single quotes, which Azure reads as well',
-      specWith({ receivers: { itsm: [{ ...oneOfEach.itsm[0], ticketConfiguration: "{ 'PayloadRevision':0, 'WorkItemType':'Incident' }" }] } }),
+      specWith({
+        receivers: { itsm: [{ ...oneOfEach.itsm[0], ticketConfiguration: "{ 'PayloadRevision':0, 'WorkItemType':'Incident' }" }] },
+      }),
     ],
     ['empty lists', specWith({ receivers: { email: [{ address: 'a@b.c' }], sms: [], itsm: [] } })],
     ['an identity of the rule’s own, by name', specWith({ identity: { type: 'SystemAssigned' } })],
