@@ -75,6 +75,8 @@ export interface ControlPlane {
   readonly kubeletToken: string;
   /** Sends one request. An HTTP error is an answer, not an exception. */
   request<Body = unknown>(method: Method, path: string, options?: RequestOptions): Promise<Answer<Body>>;
+  /** What kubectl and helm are run with: an administrator's kubeconfig, helm's own folders. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Runs kubectl as administrator. */
   kubectl(args: readonly string[], input?: string): Promise<Result>;
   /** Runs helm as administrator, with caches and settings of its own. */
@@ -380,6 +382,7 @@ const assemble = async (directory: string, running: { etcd?: LocalProcess; apiSe
     kubeletToken,
     request,
     kubeconfigFor,
+    environment: env,
     kubectl: async (args, input) => run(tools.kubectl, args, { env, input }),
     helm: async (args) => run(tools.helm, args, { env }),
 

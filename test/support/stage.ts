@@ -78,6 +78,8 @@ export interface Stage {
   readonly controlPlane: ControlPlane;
   readonly emulator: Emulator;
   readonly kubelet: PocketKubelet;
+  /** Makes the operator's namespace with what trusts in the emulator, and gives back the `--set` values that point the chart at it. */
+  prepare(): Promise<readonly string[]>;
   /** Installs the chart with the real helm, as the README says; `set` are further `--set` values. Waits until a pod is the leader. */
   install(set?: readonly string[], release?: Release): Promise<PodProcess>;
   /** Waits until the holder of the lease is a pod that runs and is ready, and that the test accepts. */
@@ -137,7 +139,7 @@ const actions = (
   controlPlane: ControlPlane,
   emulator: Emulator,
   kubelet: PocketKubelet,
-): Pick<Stage, 'install' | 'leader' | 'kubectl' | 'notification' | 'waitForStatus' | 'makeActionGroup'> => {
+): Pick<Stage, 'prepare' | 'install' | 'leader' | 'kubectl' | 'notification' | 'waitForStatus' | 'makeActionGroup'> => {
   const kubectl = async (args: readonly string[], input?: string): Promise<string> => {
     const { code, stdout, stderr } = await controlPlane.kubectl(args, input);
     if (code !== 0) throw new Error(`kubectl ${args.join(' ')} failed:\n${stderr}`);
@@ -156,14 +158,19 @@ const actions = (
       const holder = body.spec?.holderIdentity?.split('_')[0];
       return kubelet.pods().find((pod) => pod.ready && pod.name === holder && accept(pod));
     });
+  const prepare = async (): Promise<readonly string[]> => {
+    await controlPlane.request('POST', '/api/v1/namespaces', {
+      body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: operatorNamespace } },
+    });
+    await kubectl(['apply', '-f', '-'], trustInEmulator(emulator.ca));
+    return emulatorValues(emulator.url);
+  };
   return {
     kubectl,
     notification,
+    prepare,
     install: async (set = [], release = onlyRelease) => {
-      await controlPlane.request('POST', '/api/v1/namespaces', {
-        body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: operatorNamespace } },
-      });
-      await kubectl(['apply', '-f', '-'], trustInEmulator(emulator.ca));
+      const values = await prepare();
       const args = [
         'upgrade',
         '--install',
@@ -175,11 +182,7 @@ const actions = (
         '--timeout',
         '60s',
       ];
-      const { code, stdout, stderr } = await controlPlane.helm([
-        ...args,
-        ...emulatorValues(emulator.url),
-        ...set.flatMap((each) => ['--set', each]),
-      ]);
+      const { code, stdout, stderr } = await controlPlane.helm([...args, ...values, ...set.flatMap((each) => ['--set', each])]);
       if (code !== 0)
         throw new Error(
           `helm install failed:\n${stdout}${stderr}\n${kubelet

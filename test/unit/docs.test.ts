@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { commandPages, commandsOf, markPattern } from '../support/commands.ts';
 import { pagePaths, parsePage, readPage, repository } from '../support/markdown.ts';
 
 const pages = pagePaths().map(readPage);
@@ -98,4 +99,48 @@ it('the reader of Markdown knows blocks, marks, spans, links and headings', () =
   expect(page.spans.map(({ text }) => text)).toEqual(['a', '[e](f)']);
   expect(page.anchors).toEqual(['one-a--two', 'same', 'same-1']);
   expect(() => parsePage('a.md', '```sh\n')).toThrow('a.md:1: the block has no end');
+});
+
+describe('blocks of commands', () => {
+  const blocks = commandPages().flatMap(({ path, blocks: all }) => all.map((block) => ({ ...block, at: `${path}:${block.line}` })));
+
+  it('that are not run say why', () => {
+    expect(blocks.filter(({ mark }) => mark !== undefined && !markPattern.test(mark)).map(({ at }) => at)).toEqual([]);
+  });
+
+  it('are called sh or console, so that they are run', () => {
+    const others = blocks.filter(({ language }) => language !== 'sh' && language !== 'console');
+    const typed = /^\s*(?:\$ )?(?:kubectl|helm|az|make|npm|node|curl|docker|flux|argocd|deploy\/azure\/setup\.sh) /m;
+    expect(others.filter(({ text }) => typed.test(text)).map(({ at }) => at)).toEqual([]);
+  });
+});
+
+it('the reader of commands fills in placeholders, leaves out what is not here, and knows what is printed', () => {
+  const page = parsePage(
+    'a.md',
+    [
+      '```sh',
+      'helm install a \\',
+      '  --set azure.clientId=<client id>',
+      'az login',
+      '```',
+      'Type `kubectl get mn NAME -n NAMESPACE`, not `kubectl edit`.',
+      '<!-- needs Azure -->',
+      '```sh',
+      'az login',
+      '```',
+      '```console',
+      '$ kubectl get mn',
+      'NAME   AGE',
+      'prod   8s …',
+      '```',
+    ].join('\n'),
+  );
+  const [install, get, list, ...others] = commandsOf(page, 'client', 'tenant');
+  expect(others).toEqual([]);
+  expect(install).toMatchObject({ at: 'a.md:1', script: 'helm install a --set azure.clientId=client' });
+  expect(get).toMatchObject({ at: 'a.md:6', script: 'kubectl get mn prod -n platform' });
+  expect(list!.script).toBe('kubectl get mn');
+  expect('NAME     AGE\nprod     12s   x\n').toMatch(list!.shown);
+  expect('NAME     AGE\ntest     12s   x\n').not.toMatch(list!.shown);
 });
