@@ -108,6 +108,14 @@ describe('blocks of commands', () => {
     expect(blocks.filter(({ mark }) => mark !== undefined && !markPattern.test(mark)).map(({ at }) => at)).toEqual([]);
   });
 
+  it('are marked for a reason that holds', () => {
+    const marked = blocks.flatMap(({ mark, text, at }) => (mark === undefined ? [] : [{ mark, text, at }]));
+    expect(marked.length).toBeGreaterThan(8);
+    const needless = marked.filter(({ mark, text }) => mark === 'needs Azure' && !/\baz |deploy\/azure\/setup\.sh/.test(text));
+    const untrue = marked.filter(({ mark }) => (mark.match(/test\/\S+\.ts/g) ?? []).some((path) => !exists(path)));
+    expect([...needless, ...untrue].map(({ at }) => at)).toEqual([]);
+  });
+
   it('are called sh or console, so that they are run', () => {
     const others = blocks.filter(({ language }) => language !== 'sh' && language !== 'console');
     const typed = /^\s*(?:\$ )?(?:kubectl|helm|az|make|npm|node|curl|docker|flux|argocd|deploy\/azure\/setup\.sh) /m;
