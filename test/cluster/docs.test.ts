@@ -106,6 +106,14 @@ const installed = async (): Promise<void> => {
   }
 };
 
+type Azure = ReturnType<Stage['emulator']['resources']>;
+
+/** What a page promises to leave in Azure, by what stood there before it. */
+const promised: Readonly<Record<string, (before: Azure) => Partial<Azure>>> = {
+  'docs/moving.md': (before) => before,
+  'docs/upgrade.md': () => ({ actionGroups: [], alertRules: [] }),
+};
+
 describe('what a new user types', () => {
   it('is found in the pages', () => {
     expect(pages.map(({ path }) => path)).toEqual(expect.arrayContaining([...first, ...last, 'docs/troubleshooting.md']));
@@ -114,12 +122,14 @@ describe('what a new user types', () => {
 
   it.each(pages)('$path', async ({ path, commands }) => {
     await (first.includes(path) ? clean() : installed());
+    const before = stage.emulator.resources();
     for (const { at, script, shown } of commands) {
       const output = await type(script).catch((error: unknown) => {
         throw new Error(`${at} ${error instanceof Error ? error.message : String(error)}`);
       });
       expect({ at, output }).toEqual({ at, output: expect.stringMatching(shown) });
     }
+    expect(stage.emulator.resources()).toMatchObject(promised[path]?.(before) ?? {});
   });
 });
 
