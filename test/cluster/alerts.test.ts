@@ -79,6 +79,12 @@ const every = (minutes: number, happens: (metrics: Metrics) => void) => (metrics
 const failedRun = (metrics: Metrics): void =>
   metrics.ran(report({ kind: 'backOff', capMilliseconds: 180_000 }, { nextMilliseconds: 180_000 }));
 const call = (code: string) => (metrics: Metrics) => metrics.calledAzure({ operation: 'actionGroups.put', code, seconds: 1 });
+/** Each half minute for ten minutes, then once an interval of 10 minutes, give or take a quarter. */
+const failsAsStalledDo = (metrics: Metrics, minute: number): void => {
+  const since = minute - before;
+  const calls = since < 10 ? 2 : Number([21, 33, 41, 54].includes(since));
+  for (let made = 0; made < calls; made += 1) call('FederatedCredentialMismatch')(metrics);
+};
 const drift = (metrics: Metrics): void => metrics.correctedDrift('AlertRule', 'severity');
 const none = [] as const;
 
@@ -216,13 +222,30 @@ const cases: readonly Case[] = [
   },
   ...['FederatedCredentialMismatch', 'AuthenticationFailed', 'AuthenticationUnavailable', 'CredentialUnavailable'].map((code) => ({
     what: `there is no token: ${code}`,
-    during: { more: every(3, call(code)) },
-    minutes: 30,
+    during: { looks: false, more: every(3, call(code)) },
+    minutes: 28,
     firing: ['TokenFailures'],
-    quiet: 15,
-    heals: 20,
+    quiet: 14,
   })),
-  { what: 'there is no token for five minutes', during: { more: every(1, call('AuthenticationUnavailable')) }, minutes: 5, firing: none },
+  {
+    what: 'there is no token, and the objects are Stalled for it: after ten minutes one call for each interval',
+    during: { objects: [named('prod', stalled)], looks: false, more: failsAsStalledDo },
+    minutes: 60,
+    firing: ['Stalled prod', 'TokenFailures'],
+    quiet: 4,
+  },
+  {
+    what: 'there is no token for five minutes',
+    during: { looks: false, more: every(1, call('AuthenticationUnavailable')) },
+    minutes: 5,
+    firing: none,
+  },
+  {
+    what: 'some calls find no token, and others do',
+    during: { more: every(3, call('AuthenticationUnavailable')) },
+    minutes: 60,
+    firing: none,
+  },
   { what: 'Azure throttles', during: { more: every(3, call('429')) }, minutes: 50, firing: ['AzureThrottled'], quiet: 30 },
   { what: 'Azure throttles for ten minutes', during: { more: every(1, call('429')) }, minutes: 10, firing: none },
   { what: 'Azure refuses calls', during: { more: every(3, call('403')) }, minutes: 120, firing: none },
