@@ -15,6 +15,8 @@ Usage: setup.sh --cluster ID [options]
   --identity-group NAME   existing resource group that it is made in (default: that of the cluster)
   --namespace NAME        namespace that the chart goes to (default: aks-notifier-system)
   --service-account NAME  ServiceAccount of the release (default: aks-notifier)
+  --replace-sign-in       put this cluster's sign-in in the place of another one of its name (a cluster that was made again, another
+                          namespace or ServiceAccount); where the other is still in use, it can't sign in any more
   --check                 change nothing and say what is missing; ends with 1 if something is
   --dry-run               change nothing and print the commands
 
@@ -25,7 +27,7 @@ END
 # Roles and condition lie beside this script.
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 audience=api://AzureADTokenExchange
-mode=apply changes=0
+mode=apply changes=0 replace='' lost=''
 cluster='' scopes='' rule_identities='' identity=aks-notifier identity_group='' namespace=aks-notifier-system service_account=aks-notifier
 newline='
 '
@@ -50,6 +52,7 @@ group="/subscriptions/$guid/resourceGroups/[^/]+"
 while [ $# -gt 0 ]; do
   case $1 in
     --check | --dry-run) mode=${1#--} ;;
+    --replace-sign-in) replace=yes ;;
     --help | -h)
       usage
       exit 0
@@ -153,7 +156,7 @@ change() {
     tries=$((tries + 1))
     if [ "$tries" -ge 12 ] || ! grep -Eq 'PrincipalNotFound|RoleDefinitionDoesNotExist' "$errors"; then
       cat "$errors" >&2
-      fail 'this failed; what was made stays. Mend the cause and run the script again'
+      fail "this failed; what was made stays$lost. Mend the cause and run the script again"
     fi
     sleep 10
   done
@@ -215,7 +218,13 @@ answer=''
 if [ "$answer" = "$issuer$newline$subject$newline$audience" ]; then
   stands "$what"
 else
-  [ -z "$answer" ] || what="$what, in place of $(say "$answer" | sed -n 2p) by $(say "$answer" | sed -n 1p)"
+  if [ -n "$answer" ]; then
+    other="$(say "$answer" | sed -n 2p) by $(say "$answer" | sed -n 1p)"
+    # It may be in use: by a cluster of the same name in another group, or by another release in this one.
+    [ "$mode" = check ] || [ -n "$replace" ] ||
+      fail "$credential of identity $identity is the sign-in of $other: give this cluster an identity of its own (--identity), or have that one replaced (--replace-sign-in)"
+    what="$what, in place of $other"
+  fi
   change "$what" az identity federated-credential create --name "$credential" --identity-name "$identity" \
     --resource-group "$identity_group" --subscription "$subscription" --issuer "$issuer" --subject "$subject" --audiences "$audience" \
     --output none
@@ -228,12 +237,12 @@ field() { sed -n "s/^  \"$1\": \"\(.*\)\",\{0,1\}\$/\1/p" "$here/roles/$2"; }
 actions_in() { grep -o '"Microsoft\.[^"]*"' "$here/roles/$1" | tr -d '"'; }
 alike() { tr '[:upper:]' '[:lower:]' | sort; }
 
-# FILE SUBSCRIPTION: sees to a role with just the actions of the file, and puts its id into $role. A role's name is unique in the tenant, so
+# FILE SUBSCRIPTION: sees to a role with just the actions of the file, and nothing else, and puts its id into $role. A role's name is unique in the tenant, so
 # it ends with the subscription that the role is for.
 need_role() {
   file=$1 name="$(field name "$1") $2" at=/subscriptions/$2
   actions=$(actions_in "$file" | sed 's/.*/"&"/' | paste -s -d , -)
-  body="\"description\": \"$(field description "$file")\", \"actions\": [$actions], \"assignableScopes\": [\"$at\"]"
+  body="\"description\": \"$(field description "$file")\", \"actions\": [$actions], \"notActions\": [], \"dataActions\": [], \"notDataActions\": [], \"assignableScopes\": [\"$at\"]"
   ask role definition list --name "$name" --scope "$at" --subscription "$2" --custom-role-only true --query '[].id'
   role=$answer
   if [ -z "$role" ]; then
@@ -243,7 +252,10 @@ need_role() {
     return
   fi
   ask role definition list --name "$name" --scope "$at" --subscription "$2" --custom-role-only true --query '[0].permissions[].actions[]'
-  if [ "$(say "$answer" | alike)" = "$(actions_in "$file" | alike)" ]; then
+  found=$answer
+  ask role definition list --name "$name" --scope "$at" --subscription "$2" --custom-role-only true \
+    --query '[0].permissions[].[notActions, dataActions, notDataActions][][]'
+  if [ -z "$answer" ] && [ "$(say "$found" | alike)" = "$(actions_in "$file" | alike)" ]; then
     stands "role '$name'"
   else
     change "the right actions in role '$name'" az role definition update \
@@ -267,11 +279,15 @@ need_assignment() {
     stands "$what"
     return
   fi
-  [ -z "$found" ] || change "$what, without the one that has another condition" az role assignment delete --ids "${found%% *}"
+  if [ -n "$found" ]; then
+    change "$what, without the one that has another condition" az role assignment delete --ids "${found%% *}"
+    lost=', but the grant that had another condition is gone already, so the operator is without it'
+  fi
   set -- --assignee-object-id "${principal:-<its principal id>}" --assignee-principal-type ServicePrincipal --role "${role:-<its id>}" \
     --scope "$at" --subscription "$home" --output none
   [ -z "$condition" ] || set -- "$@" --condition "$condition" --condition-version 2.0
   change "$what" az role assignment create "$@"
+  lost=''
 }
 
 reader_only=$(one_line <"$here/reader-only.txt")
@@ -310,8 +326,8 @@ case $mode-$changes in
 esac
 if [ "$mode" = apply ]; then
   say
-  say 'To install the chart with it:'
-  set -- --namespace "$namespace" --create-namespace --set "azure.clientId=$client" --set "azure.tenantId=$tenant"
+  say 'To install the chart with it (docs/image.md says how the image gets into a registry of yours):'
+  set -- --namespace "$namespace" --create-namespace --set 'image.repository=<registry>/aks-notifier' --set "azure.clientId=$client" --set "azure.tenantId=$tenant"
   [ "$service_account" = aks-notifier ] || set -- "$@" --set "fullnameOverride=$service_account"
   # What objects may ask for is then bounded by what the identity may do.
   [ -z "$scopes" ] || set -- "$@" --set "allowedScopes.all={$(printf '%s\n' "$scopes" "$rule_identities" | grep . | paste -s -d , -)}"

@@ -70,7 +70,7 @@ describe('the set-up script', () => {
       [subscription, false],
     ]);
     expect(first.out).toContain(
-      `helm upgrade --install aks-notifier charts/aks-notifier --namespace aks-notifier-system --create-namespace --set azure.clientId=${identities[0]?.clientId} --set azure.tenantId=${tenant}\n`,
+      `helm upgrade --install aks-notifier charts/aks-notifier --namespace aks-notifier-system --create-namespace --set 'image.repository=<registry>/aks-notifier' --set azure.clientId=${identities[0]?.clientId} --set azure.tenantId=${tenant}\n`,
     );
 
     setup.calls.length = 0;
@@ -150,10 +150,22 @@ describe('the set-up script', () => {
       'without the one that has another condition',
     ],
     [
-      'a cluster that was made again',
-      ['identity federated-credential create'],
-      ({ clusters }) => void (clusters[0]!.issuer = 'https://oidc.example/2/'),
-      'by https://oidc.example/2/, in place of system:serviceaccount:aks-notifier-system:aks-notifier by https://oidc.example/1/',
+      'a role with a data action',
+      ['role definition update'],
+      ({ roles }) => void roles[0]!.dataActions.push('Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read'),
+      'the right actions in role',
+    ],
+    [
+      'a role that takes an action away again',
+      ['role definition update'],
+      ({ roles }) => void roles[1]!.notActions.push(roles[1]!.actions[0]!),
+      'the right actions in role',
+    ],
+    [
+      'a role that lists an action among those it takes away',
+      ['role definition update'],
+      ({ roles }) => void roles[0]!.notActions.push(roles[0]!.actions.pop()!),
+      'the right actions in role',
     ],
     ['an assignment that was taken away', ['role assignment create'], ({ assignments }) => void assignments.shift(), 'rules, groups'],
   ])('puts right %s', async (_, commands, harm, words) => {
@@ -168,6 +180,47 @@ describe('the set-up script', () => {
     expect(setup.state.roles).toEqual(roles);
     expect(setup.state.assignments).toEqual(expect.arrayContaining(assignments));
     expect(setup.state.assignments).toHaveLength(assignments.length);
+  });
+
+  it.each<[string, readonly string[], (state: AzState) => void, string]>([
+    [
+      'of a cluster that was made again',
+      [],
+      ({ clusters }) => void (clusters[0]!.issuer = 'https://oidc.example/2/'),
+      'system:serviceaccount:aks-notifier-system:aks-notifier by https://oidc.example/1/',
+    ],
+    [
+      'of another ServiceAccount',
+      ['--service-account', 'two'],
+      () => undefined,
+      'system:serviceaccount:aks-notifier-system:aks-notifier by',
+    ],
+  ])('replaces the sign-in %s only when told to: the other may be in use', async (_, words, change, other) => {
+    start();
+    await run();
+    const { credentials } = structuredClone(setup.state);
+    change(setup.state);
+    expect(await run('--check', ...words)).toMatchObject({ code: 1, out: expect.stringContaining(`, in place of ${other}`) });
+    setup.calls.length = 0;
+    const refused = await run(...words);
+    expect(refused).toMatchObject({ code: 2, errors: expect.stringContaining(`is the sign-in of ${other}`) });
+    expect(refused.errors).toContain('--replace-sign-in');
+    expect(refused.out).not.toContain('helm');
+    expect(writes()).toEqual([]);
+    expect(setup.state.credentials).toEqual(credentials);
+    expect(await run(...words, '--replace-sign-in')).toMatchObject({ code: 0, out: expect.stringContaining(`in place of ${other}`) });
+    expect(writes()).toEqual(['identity federated-credential create']);
+    expect(await run('--check', ...words)).toMatchObject({ code: 0 });
+  });
+
+  it('says that a grant is gone when the one in its place can’t be made', async () => {
+    start();
+    await run();
+    setup.state.assignments[1]!.condition += ' OR 1';
+    setup.state.failure = { command: 'role assignment create', after: 0, times: 1, message: '(AuthorizationFailed) No.' };
+    expect(await run()).toMatchObject({ code: 2, errors: expect.stringContaining('is gone already') });
+    expect(await run()).toMatchObject({ code: 0 });
+    expect(setup.state.assignments).toHaveLength(2);
   });
 
   it('takes what Azure gives back in other letters, order and layout for the same', async () => {

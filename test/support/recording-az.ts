@@ -8,7 +8,7 @@ export interface AzState {
   registered: string[];
   identities: { id: string; clientId: string; principalId: string }[];
   credentials: { id: string; issuer: string; subject: string; audience: string }[];
-  roles: { id: string; name: string; actions: string[] }[];
+  roles: { id: string; name: string; actions: string[]; notActions: string[]; dataActions: string[]; notDataActions: string[] }[];
   assignments: { id: string; scope: string; role: string; principalId: string; condition?: string }[];
   /** What fails: a command, and how many calls of it go well before. `times` absent: from then on. */
   failure?: { command: string; after: number; times?: number; message: string };
@@ -25,6 +25,9 @@ interface RoleDefinition {
   readonly id?: string;
   readonly name?: string;
   readonly actions: string[];
+  readonly notActions: string[];
+  readonly dataActions: string[];
+  readonly notDataActions: string[];
   readonly assignableScopes: readonly string[];
 }
 
@@ -154,28 +157,29 @@ const commandsOf = (
       () => {
         const found = state.roles.filter(({ id, name }) => name === option('name') && id.startsWith(`${option('scope')}/`));
         if (option('query') === '[].id') return found.map(({ id }) => id);
-        asked('[0].permissions[].actions[]');
-        return found[0]?.actions ?? [];
+        if (option('query') === '[0].permissions[].actions[]') return found[0]?.actions ?? [];
+        asked('[0].permissions[].[notActions, dataActions, notDataActions][][]');
+        return found.slice(0, 1).flatMap(({ notActions, dataActions, notDataActions }) => [notActions, dataActions, notDataActions].flat());
       },
     ],
     'role definition create': [
       'role-definition subscription query',
       () => {
         asked('id');
-        const { name = '', actions, assignableScopes } = role();
+        const { name = '', assignableScopes, actions, notActions, dataActions, notDataActions } = role();
         if (state.roles.some((each) => each.name === name))
           refuse(1, '(RoleDefinitionWithSameNameExists) A custom role with the same name exists.');
         const id = `${assignableScopes[0]}/providers/Microsoft.Authorization/roleDefinitions/${guidOf(name)}`;
-        state.roles.push({ id, name, actions });
+        state.roles.push({ id, name, actions, notActions, dataActions, notDataActions });
         return [id];
       },
     ],
     'role definition update': [
       'role-definition subscription',
       () => {
-        const { id, actions } = role();
+        const { id, actions, notActions, dataActions, notDataActions } = role();
         const found = state.roles.find((each) => each.id === id) ?? refuse(1, 'No definition was found.');
-        found.actions = actions;
+        Object.assign(found, { actions, notActions, dataActions, notDataActions });
         return [];
       },
     ],
