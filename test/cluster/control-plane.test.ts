@@ -70,11 +70,12 @@ describe('a control plane', () => {
     const path = `/api/v1/namespaces/${namespace}/pods`;
     const { body } = await plane.request<Named>('POST', path, { body: pod });
     const bound = { pod: { name: 'short-lived', uid: body.metadata.uid } };
-    // Two tokens, since the API server remembers for ten seconds whose a token is that it has seen.
+    // Two tokens, since the API server remembers for ten seconds whose a token is that it has seen; it hears of the end of a pod a moment later, too.
     const early = await plane.serviceAccountToken(namespace, 'default', bound);
     const late = await plane.serviceAccountToken(namespace, 'default', bound);
     expect((await plane.request('GET', path, { token: early })).status).toBe(403);
     await plane.request('DELETE', `${path}/short-lived`);
+    await waitFor('the end of the token', async () => (await plane.request('GET', path, { token: late })).status === 401);
     expect((await plane.request('GET', path, { token: late })).status).toBe(401);
   });
 

@@ -205,9 +205,11 @@ export const startPocketKubelet = (plane: ControlPlane, options: PocketKubeletOp
 
   /** Sees to it that there are as many pods as wanted of the current template, and none of any other. */
   const scale = async (deployment: Deployment): Promise<void> => {
+    // Who pauses takes the pods away as told.
+    if (paused) return;
     const { uid } = metaOf(deployment);
     const hash = hashOf(deployment.spec?.template ?? {});
-    const isWanted = !paused && deployment.metadata?.deletionTimestamp === undefined;
+    const isWanted = deployment.metadata?.deletionTimestamp === undefined;
     const wanted = isWanted ? (deployment.spec?.replicas ?? 1) : 0;
     const own = [...tracked.values()].filter((item) => item.deployment === uid);
     const old = own.filter((item) => item.hash !== hash);
