@@ -30,6 +30,8 @@ apiVersion: v1
 kind: Namespace
 metadata:
   name: ${namespace}
+  labels:
+    pod-security.kubernetes.io/enforce: restricted
 `;
 
 const imageValues = (image: string): readonly string[] =>

@@ -10,10 +10,11 @@ export function chartReadme(yaml: string, chartYaml: string): string {
 
 ${description}
 
-Needs Kubernetes ${kubeVersion.replace(/^>=(\d+\.\d+).*/, '$1')} or newer, Helm 3.14 or newer or Helm 4, and the Azure workload identity webhook (AKS: \`--enable-oidc-issuer --enable-workload-identity\`).
+Needs Kubernetes ${kubeVersion.replace(/^>=(\d+\.\d+).*/, '$1')} or newer (CI runs 1.36), Helm 4 (CI runs 4.3) or 3.14 and newer (tried by hand with 3.14.4), and the Azure workload identity webhook (AKS: \`--enable-oidc-issuer --enable-workload-identity\`).
 
 \`\`\`sh
-helm install aks-notifier charts/aks-notifier --namespace aks-notifier-system --create-namespace --set azure.clientId=<client id>
+helm install aks-notifier charts/aks-notifier --namespace aks-notifier-system --create-namespace \\
+  --set image.repository=<registry>/aks-notifier --set azure.clientId=<client id> --set azure.tenantId=<tenant id>
 \`\`\`
 
 The notes that follow say how to see whether it works, and which federated credential the identity needs. The CRD is a template of the chart:

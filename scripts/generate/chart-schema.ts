@@ -2,6 +2,7 @@ import { type ChartValue, chartValues, leavesOf, valuesPath } from './chart-valu
 
 type Schema = Readonly<Record<string, unknown>>;
 
+const notEmpty: Schema = { type: 'string', minLength: 1 };
 const port: Schema = { type: 'integer', minimum: 1, maximum: 65535 };
 const atLeast = (minimum: number): Schema => ({ type: 'integer', minimum });
 const duration: Schema = { type: 'string', pattern: '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$' };
@@ -12,6 +13,7 @@ const checkedByTemplates: Schema = {};
 
 /** What the default of a value doesn't say about it, by its path. */
 const constraints: Readonly<Record<string, Schema>> = {
+  'image.repository': notEmpty,
   'image.digest': { type: 'string', pattern: '^(sha256:[0-9a-f]{64})?$' },
   'image.pullPolicy': words('Always', 'IfNotPresent', 'Never'),
   'leaderElection.leaseDuration': duration,
@@ -24,6 +26,7 @@ const constraints: Readonly<Record<string, Schema>> = {
   'metrics.podMonitor.interval': prometheusDuration,
   'metrics.podMonitor.scrapeTimeout': prometheusDuration,
   'metrics.port': port,
+  'metrics.prometheusRule.runbookBaseUrl': notEmpty,
   'metrics.serviceMonitor.interval': prometheusDuration,
   'metrics.serviceMonitor.scrapeTimeout': prometheusDuration,
   'podDisruptionBudget.maxUnavailable': {
@@ -38,6 +41,8 @@ const constraints: Readonly<Record<string, Schema>> = {
   'allowedScopes.all': checkedByTemplates,
   'allowedScopes.namespaces': checkedByTemplates,
   concurrency: { type: 'integer', minimum: 1, maximum: 64 },
+  // Beside these what else a variable may have: valueFrom.
+  extraEnv: { type: 'array', items: { type: 'object', required: ['name'], properties: { name: notEmpty, value: { type: 'string' } } } },
   healthPort: port,
   httpsProxy: { type: 'string', pattern: '^(https?://[^/\\s]+/?)?$' },
   // `--set` makes a number of what looks like one.

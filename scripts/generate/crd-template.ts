@@ -4,13 +4,14 @@ const nameLine = '  name: maintenancenotifications.aks-notifier.dev\n';
 
 const metadata = `${nameLine}  labels:
     {{- include "aks-notifier.labels" . | nindent 4 }}
-  {{- if or .Values.crds.keep .Values.crds.annotations }}
+  {{- $theirs := omit (default dict .Values.crds.annotations) (ternary "helm.sh/resource-policy" "" .Values.crds.keep) }}
+  {{- if or .Values.crds.keep $theirs }}
   annotations:
     {{- if .Values.crds.keep }}
     # Helm leaves the CRD, and with it every MaintenanceNotification, where it is when the release goes.
     helm.sh/resource-policy: keep
     {{- end }}
-    {{- with .Values.crds.annotations }}
+    {{- with $theirs }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- end }}

@@ -4,6 +4,7 @@ import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { chartValues, leavesOf, valuesPath, type ChartValue } from '../../scripts/generate/chart-values.ts';
 import { crdPath } from '../../scripts/generate/crd-template.ts';
 import { startAzureSetup } from '../support/azure-setup.ts';
 import {
@@ -164,6 +165,9 @@ describe('rendering', () => {
     const wave = { 'argocd.argoproj.io/sync-wave': '-1' };
     expect(await annotations({ 'crds.annotations': wave })).toEqual({ 'helm.sh/resource-policy': 'keep', ...wave });
     expect(await annotations({ crds: { keep: false, annotations: wave } })).toEqual(wave);
+    const deletes = { 'helm.sh/resource-policy': 'delete' };
+    expect(await annotations({ 'crds.annotations': deletes })).toEqual({ 'helm.sh/resource-policy': 'keep' });
+    expect(await annotations({ crds: { keep: false, annotations: deletes } })).toEqual(deletes);
   });
 
   it('leaves the CRD out when somebody else installs it', async () => {
@@ -190,6 +194,18 @@ describe('rendering', () => {
       { name: 'AZURE_RESOURCE_MANAGER_ENDPOINT', value: 'https://management.usgovcloudapi.net' },
       { name: 'AZURE_RESOURCE_MANAGER_AUDIENCE', value: 'https://management.usgovcloudapi.net' },
     ]);
+  });
+
+  it("has each annotation of the ServiceAccount once: the chart's own stand in the place of others", async () => {
+    const theirs = { 'azure.workload.identity/client-id': 'x', 'azure.workload.identity/tenant-id': 'y', team: 'platform' };
+    const annotations = async (values: object): Promise<unknown> =>
+      only(await render({ ...minimal, 'serviceAccount.annotations': theirs, ...values }), 'ServiceAccount').metadata.annotations;
+    expect(await annotations({})).toEqual({ ...theirs, 'azure.workload.identity/client-id': clientId });
+    expect(await annotations({ 'azure.tenantId': 'z' })).toEqual({
+      'azure.workload.identity/client-id': clientId,
+      'azure.workload.identity/tenant-id': 'z',
+      team: 'platform',
+    });
   });
 
   it('runs one container, with flags only, that knows its own name, namespace and address', async () => {
@@ -332,6 +348,8 @@ describe('rendering', () => {
     expect(container.args).toContain('--installation-id=blue');
     const numbered = only(await render({ ...minimal, installationId: 12345678 }), 'Deployment').spec.template.spec.containers[0];
     expect(numbered.args).toContain('--installation-id=12345678');
+    const zero = only(await render({ ...minimal, installationId: 0 }), 'Deployment').spec.template.spec.containers[0];
+    expect(zero.args).toContain('--installation-id=0');
     const groups = `/subscriptions/${clientId}/resourceGroups`;
     expect(container.args).toContain(`--allowed-scopes=${groups}/shared,blue=${groups}/blue`);
     expect(container.args).toContain('--secret-namespaces=default');
@@ -383,10 +401,49 @@ describe('the values', () => {
       { 'metrics.podMonitor.enabled': true, 'metrics.serviceMonitor.enabled': true },
       'metrics.serviceMonitor.enabled and metrics.podMonitor.enabled are both true, and every series would be scraped twice: turn one off',
     ],
+    ['no image', { 'image.repository': '' }, "at '/image/repository': minLength: got 0, want 1"],
+    ['no address of runbooks', { 'metrics.prometheusRule.runbookBaseUrl': '' }, "at '/metrics/prometheusRule/runbookBaseUrl': minLength"],
+    ['a variable without a name', { extraEnv: [{ value: 'x' }] }, "at '/extraEnv/0': missing property 'name'"],
+    ['a number for a variable', { extraEnv: [{ name: 'A', value: 1 }] }, "at '/extraEnv/0/value': got number, want string"],
+    ['a text for labels', { 'global.commonLabels': 'team' }, 'global.commonLabels must be labels by their names: write --set global.'],
+    ['a text for secrets', { 'global.imagePullSecrets': 'images' }, 'global.imagePullSecrets must be a list: write --set'],
+    ['an interval too short', { interval: '1s' }, 'interval is 1s: write a time from 30s to 24h'],
+    ['an interval too long', { interval: '24h1s' }, 'interval is 24h1s: write a time from 30s to 24h'],
+    [
+      'a leader that outlives its lease',
+      { 'leaderElection.renewDeadline': '14s' },
+      'leaderElection.renewDeadline is more than nine tenths of leaderElection.leaseDuration: a leader must have ended before another may begin',
+    ],
+    [
+      'too few renewals',
+      { 'leaderElection.retryPeriod': '5.5s' },
+      'leaderElection.retryPeriod is more than half of leaderElection.renewDeadline: one renewal that fails would end the leader',
+    ],
     ['one port twice', { healthPort: 8080 }, 'metrics.port and healthPort are the same: give each a port of its own'],
   ])('refuse %s', async (_, values, sentence) => {
     expect(await refusal(values)).toContain(sentence);
   });
+
+  it.each([
+    ['the least', minimal],
+    ['everything', everyValue],
+  ])(
+    'may each be null, or one clear sentence says what is missing, with %s',
+    async (_, values) => {
+      const all = chartValues(await readFile(join(root, valuesPath), 'utf8'));
+      const groups = (each: readonly ChartValue[]): readonly string[] =>
+        each.flatMap(({ path, values: inner }) => (inner ? [path, ...groups(inner)] : []));
+      const paths = [...groups(all), ...leavesOf(all).map(({ path }) => path)];
+      expect(paths.length).toBeGreaterThan(80);
+      const unclear: string[] = [];
+      for (const path of paths) {
+        const { code, stderr } = await plane.helm(['template', 'aks-notifier', chart, ...flags(values), `--set-json=${path}=null`]);
+        if (code !== 0 && !/missing property '|execution error at \(\S+\): [^\n]+\n/.test(stderr)) unclear.push(`${path}: ${stderr}`);
+      }
+      expect(unclear).toEqual([]);
+    },
+    120_000,
+  );
 
   it('may be set by a chart around this one, with globals and a condition of its own', async () => {
     const directory = join(plane.directory, 'umbrella');
@@ -395,7 +452,12 @@ describe('the values', () => {
     const dependencies = [{ name: 'aks-notifier', version: '0.1.0', condition: 'aks-notifier.enabled' }];
     await writeFile(join(directory, 'Chart.yaml'), stringify({ apiVersion: 'v2', name: 'platform', version: '1.0.0', dependencies }));
     const values = {
-      global: { imageRegistry: 'images.contoso.com', imagePullSecrets: ['images'], commonLabels: { team: 'platform' }, other: { deep: 1 } },
+      global: {
+        imageRegistry: 'images.contoso.com',
+        imagePullSecrets: ['images'],
+        commonLabels: { team: 'platform', cost: 20261123 },
+        other: { deep: 1 },
+      },
       'aks-notifier': { enabled: true, azure: { clientId }, imagePullSecrets: [{ name: 'images' }, { name: 'own' }] },
     };
     const template = async (change: object): Promise<readonly Rendered[]> => {
@@ -405,6 +467,7 @@ describe('the values', () => {
     };
     const objects = await template({});
     expect(objects.map(({ metadata }) => metadata.labels?.['team'])).toEqual(objects.map(() => 'platform'));
+    expect(objects.map(({ metadata }) => metadata.labels?.['cost'])).toEqual(objects.map(() => '20261123'));
     const { name, labels } = only(objects, 'Deployment').metadata;
     expect({ name, labels }).toMatchObject({ name: 'platform-aks-notifier', labels: { 'app.kubernetes.io/name': 'aks-notifier' } });
     expect(only(objects, 'Deployment').spec.template.spec['imagePullSecrets']).toEqual([{ name: 'images' }, { name: 'own' }]);
@@ -423,6 +486,12 @@ describe('what may be turned on', () => {
     });
     expect(only(service, 'Service').metadata.labels).toMatchObject(labelsOf(spec['selector']));
     expect(metadata.labels).not.toHaveProperty('release');
+    const long = await render({
+      ...minimal,
+      'metrics.serviceMonitor.enabled': true,
+      fullnameOverride: `${'a'.repeat(54)}-${'b'.repeat(8)}`,
+    });
+    expect(only(long, 'Service').metadata.name).toBe(`${'a'.repeat(54)}-metrics`);
 
     const pods = await render({
       ...minimal,
@@ -580,8 +649,14 @@ describe('the API server', () => {
       [
         'what a ServiceAccount of somebody else needs',
         { serviceAccount: { create: false, name: 'shared' } },
-        ['system:serviceaccount:NAMESPACE:shared', `azure.workload.identity/client-id: ${clientId}`],
+        ['system:serviceaccount:NAMESPACE:shared', `annotation\n\n     azure.workload.identity/client-id: ${clientId}\n\n`],
       ],
+      [
+        'the tenant that it needs',
+        { serviceAccount: { create: false, name: 'shared' }, 'azure.tenantId': 'elsewhere' },
+        [`annotations\n\n     azure.workload.identity/client-id: ${clientId}\n     azure.workload.identity/tenant-id: elsewhere\n`],
+      ],
+      ['that the image has no registry', {}, ['image.repository is aks-notifier, which names no registry']],
       ['that roles are missing', { 'rbac.create': false }, ['rbac.create is false: ServiceAccount aks-notifier needs its roles']],
       ['what one replica means', { replicaCount: 1 }, ['There is one replica']],
       ['that there is no boundary', {}, ['allowedScopes draws a boundary']],
@@ -593,9 +668,9 @@ describe('the API server', () => {
         'aks-notifier',
         chart,
         '--dry-run=server',
-        ...flags({ ...minimal, allowedScopes: everyValue.allowedScopes }),
+        ...flags({ ...minimal, allowedScopes: everyValue.allowedScopes, 'image.repository': 'images.contoso.com/aks-notifier' }),
       );
-      expect(quiet).not.toMatch(/There is one replica|rbac\.create is false|draws a boundary|is not this release's/);
+      expect(quiet).not.toMatch(/There is one replica|rbac\.create is false|draws a boundary|is not this release's|names no registry/);
     });
 
     it('lets the operator do what it has to, and nothing else', async () => {

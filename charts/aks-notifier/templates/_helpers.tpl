@@ -17,12 +17,13 @@
 {{- end }}
 
 {{- define "aks-notifier.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "aks-notifier.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "aks-notifier.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- /* Ours, and those of a value; of two with one name ours counts. */}}
 {{- define "aks-notifier.labelsAnd" -}}
+{{- include "aks-notifier.checkGlobals" .root }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{ include "aks-notifier.selectorLabels" .root }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
@@ -30,7 +31,9 @@ app.kubernetes.io/part-of: aks-notifier
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- $theirs := merge dict (default dict .labels) (default dict .root.Values.global.commonLabels) }}
 {{- with omit $theirs "helm.sh/chart" "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/version" "app.kubernetes.io/part-of" "app.kubernetes.io/managed-by" }}
-{{ toYaml . }}
+{{- range $name, $value := . }}
+{{ $name | quote }}: {{ include "aks-notifier.text" $value | quote }}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -38,8 +41,23 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- include "aks-notifier.labelsAnd" (dict "root" . "labels" dict) }}
 {{- end }}
 
+{{- /* What YAML or --set took for a number is a text all the same, and without an exponent. */}}
+{{- define "aks-notifier.text" -}}
+{{- if kindIs "invalid" . }}
+{{- else if and (kindIs "float64" .) (eq (floor .) .) }}
+{{- int64 . }}
+{{- else }}
+{{- toString . }}
+{{- end }}
+{{- end }}
+
+{{- define "aks-notifier.installationId" -}}
+{{- include "aks-notifier.text" .Values.installationId }}
+{{- end }}
+
 {{- /* Other charts take names in global.imagePullSecrets, so both are taken. */}}
 {{- define "aks-notifier.imagePullSecrets" -}}
+{{- include "aks-notifier.checkGlobals" . }}
 {{- $secrets := list }}
 {{- range concat (default list .Values.global.imagePullSecrets) (default list .Values.imagePullSecrets) }}
 {{- $secrets = append $secrets (ternary (dict "name" .) . (kindIs "string" .)) }}
@@ -87,8 +105,8 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 
 {{- /* As the operator derives it: each selector has a lease of its own. */}}
 {{- define "aks-notifier.leaseName" -}}
-{{- if trim .Values.watchLabelSelector }}
-{{- printf "aks-notifier-%s" (trim .Values.watchLabelSelector | sha256sum | trunc 10) }}
+{{- with .Values.watchLabelSelector | default "" | trim }}
+{{- printf "aks-notifier-%s" (sha256sum . | trunc 10) }}
 {{- else }}
 {{- "aks-notifier" }}
 {{- end }}
@@ -166,8 +184,8 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 
 {{- define "aks-notifier.subjects" -}}
 - kind: ServiceAccount
-  name: {{ include "aks-notifier.serviceAccountName" . }}
-  namespace: {{ .Release.Namespace }}
+  name: {{ include "aks-notifier.serviceAccountName" . | quote }}
+  namespace: {{ .Release.Namespace | quote }}
 {{- end }}
 
 {{- /* Fails unless a value is a list: one string would be taken for nothing, or break a template in words that help nobody. */}}
@@ -203,6 +221,43 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- end }}
 {{- end }}
 
+{{- /* The schema lets anything be in global, since other charts share it. */}}
+{{- define "aks-notifier.checkGlobals" -}}
+{{- if not (kindIs "map" (default dict .Values.global.commonLabels)) }}
+{{- fail "global.commonLabels must be labels by their names: write --set global.commonLabels.team=platform, or global: {commonLabels: {team: platform}} in a values file" }}
+{{- end }}
+{{- include "aks-notifier.checkList" (dict "path" "global.imagePullSecrets" "example" "registry" "value" (default list .Values.global.imagePullSecrets)) }}
+{{- end }}
+
+{{- /* A duration such as 1m30s as a number. The schema sees to its form. */}}
+{{- define "aks-notifier.milliseconds" -}}
+{{- $units := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 }}
+{{- $sum := 0 }}
+{{- range regexFindAll `[0-9.]+(ms|s|m|h)` . -1 }}
+{{- $unit := regexFind `[a-z]+$` . }}
+{{- $sum = addf $sum (mulf (trimSuffix $unit .) (get $units $unit)) }}
+{{- end }}
+{{- $sum }}
+{{- end }}
+
+{{- /* As the operator has it in src/config; it would end at once. */}}
+{{- define "aks-notifier.checkTimes" -}}
+{{- $interval := include "aks-notifier.milliseconds" .Values.interval | float64 }}
+{{- if or (lt $interval 30000.0) (gt $interval 86400000.0) }}
+{{- fail (printf "interval is %s: write a time from 30s to 24h" .Values.interval) }}
+{{- end }}
+{{- with .Values.leaderElection }}
+{{- $lease := include "aks-notifier.milliseconds" .leaseDuration | float64 }}
+{{- $renew := include "aks-notifier.milliseconds" .renewDeadline | float64 }}
+{{- if gt $renew (mulf $lease 0.9) }}
+{{- fail "leaderElection.renewDeadline is more than nine tenths of leaderElection.leaseDuration: a leader must have ended before another may begin" }}
+{{- end }}
+{{- if gt (mulf (include "aks-notifier.milliseconds" .retryPeriod | float64) 2) $renew }}
+{{- fail "leaderElection.retryPeriod is more than half of leaderElection.renewDeadline: one renewal that fails would end the leader" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- /* Every template that uses one of these values begins with it. A namespace without a scope would mean: nothing is allowed; with nothing else
 listed it would mean: everything. So it is a mistake. */}}
 {{- define "aks-notifier.check" -}}
@@ -213,6 +268,7 @@ listed it would mean: everything. So it is a mistake. */}}
 {{- if and .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled }}
 {{- fail "metrics.serviceMonitor.enabled and metrics.podMonitor.enabled are both true, and every series would be scraped twice: turn one off" }}
 {{- end }}
+{{- include "aks-notifier.checkTimes" . }}
 {{- if eq (int .Values.metrics.port) (int .Values.healthPort) }}
 {{- fail "metrics.port and healthPort are the same: give each a port of its own" }}
 {{- end }}
