@@ -190,9 +190,9 @@ describe('rendering', () => {
       team: 'platform',
     });
     expect(only(all, 'Deployment').spec.template.spec.containers[0].env.filter(({ name }) => name.startsWith('AZURE_'))).toEqual([
-      { name: 'AZURE_AUTHORITY_HOST', value: 'https://login.microsoftonline.us' },
-      { name: 'AZURE_RESOURCE_MANAGER_ENDPOINT', value: 'https://management.usgovcloudapi.net' },
-      { name: 'AZURE_RESOURCE_MANAGER_AUDIENCE', value: 'https://management.usgovcloudapi.net' },
+      { name: 'AZURE_AUTHORITY_HOST', value: 'https://login.partner.microsoftonline.cn' },
+      { name: 'AZURE_RESOURCE_MANAGER_ENDPOINT', value: 'https://management.chinacloudapi.cn' },
+      { name: 'AZURE_RESOURCE_MANAGER_AUDIENCE', value: 'https://management.chinacloudapi.cn' },
     ]);
   });
 
@@ -656,6 +656,11 @@ describe('the API server', () => {
         { serviceAccount: { create: false, name: 'shared' }, 'azure.tenantId': 'elsewhere' },
         [`annotations\n\n     azure.workload.identity/client-id: ${clientId}\n     azure.workload.identity/tenant-id: elsewhere\n`],
       ],
+      [
+        'how to see the audience in another cloud',
+        { 'azure.resourceManagerEndpoint': 'https://management.chinacloudapi.cn' },
+        ["-o jsonpath='{..serviceAccountToken.audience}'"],
+      ],
       ['that the image has no registry', {}, ['image.repository is aks-notifier, which names no registry']],
       ['that roles are missing', { 'rbac.create': false }, ['rbac.create is false: ServiceAccount aks-notifier needs its roles']],
       ['what one replica means', { replicaCount: 1 }, ['There is one replica']],
@@ -725,11 +730,21 @@ describe('the API server', () => {
     it('leaves the CRD where it is when it goes, and takes it up again when it comes back', async () => {
       await helm('uninstall', 'aks-notifier');
       expect(await hasCrd()).toBe(true);
-      await helm('install', 'aks-notifier', chart, ...flags({ ...minimal, 'crds.keep': false }));
+      await helm('install', 'aks-notifier', chart, ...flags(minimal));
+    });
+
+    it('gives the CRD to a release of another name when that is told to take it', async () => {
+      await helm('uninstall', 'aks-notifier');
+      const install = ['install', 'other', chart, ...flags({ ...minimal, 'crds.keep': false })];
+      expect(await plane.helm([...install, '--namespace', namespace])).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('exists and cannot be imported into the current release'),
+      });
+      await helm(...install, '--take-ownership');
     });
 
     it('takes the CRD along when it goes, if told so', async () => {
-      await helm('uninstall', 'aks-notifier');
+      await helm('uninstall', 'other');
       expect(await waitFor('end of the CRD', async () => !(await hasCrd()))).toBe(true);
     });
   });

@@ -77,9 +77,9 @@ export const everyValue = {
   azure: {
     clientId,
     tenantId: '00000000-0000-4000-8000-000000000001',
-    authorityHost: 'https://login.microsoftonline.us',
-    resourceManagerEndpoint: 'https://management.usgovcloudapi.net',
-    resourceManagerAudience: 'https://management.usgovcloudapi.net',
+    authorityHost: 'https://login.partner.microsoftonline.cn',
+    resourceManagerEndpoint: 'https://management.chinacloudapi.cn',
+    resourceManagerAudience: 'https://management.chinacloudapi.cn',
   },
   httpsProxy: 'http://proxy.contoso.com:3128',
   noProxy: '.contoso.com',
