@@ -180,6 +180,9 @@ describe('rendering', () => {
     expect(only(least, 'ServiceAccount').metadata.annotations).toEqual({ 'azure.workload.identity/client-id': clientId });
     const { spec } = only(least, 'Deployment');
     expect(spec.template.metadata.labels).toMatchObject({ 'azure.workload.identity/use': 'true' });
+    const off = { 'azure.workload.identity/use': 'false' };
+    const told = only(await render({ ...minimal, podLabels: off, 'global.commonLabels': off }), 'Deployment').spec.template;
+    expect(told.metadata.labels).toMatchObject({ 'azure.workload.identity/use': 'true' });
     // Everything else comes from the webhook, or is the program's own default.
     expect(spec.template.spec.containers[0].env.filter(({ name }) => name.startsWith('AZURE_'))).toEqual([]);
 

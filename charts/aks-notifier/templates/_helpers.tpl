@@ -21,7 +21,7 @@ app.kubernetes.io/name: {{ include "aks-notifier.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{- /* Ours, and those of a value; of two with one name ours counts. */}}
+{{- /* Ours, and those of a value; of two with one name ours counts. `own` is one that the template itself writes. */}}
 {{- define "aks-notifier.labelsAnd" -}}
 {{- include "aks-notifier.checkGlobals" .root }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
@@ -30,7 +30,7 @@ app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: aks-notifier
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- $theirs := merge dict (default dict .labels) (default dict .root.Values.global.commonLabels) }}
-{{- with omit $theirs "helm.sh/chart" "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/version" "app.kubernetes.io/part-of" "app.kubernetes.io/managed-by" }}
+{{- with omit $theirs "helm.sh/chart" "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/version" "app.kubernetes.io/part-of" "app.kubernetes.io/managed-by" (default "" .own) }}
 {{- range $name, $value := . }}
 {{ $name | quote }}: {{ include "aks-notifier.text" $value | quote }}
 {{- end }}
