@@ -36,16 +36,17 @@ check: install ## types, lint, format, unused code, generated files
 test: ## everything that CI runs; the last line counts
 	@bash tools/test.sh
 
-demo: install tools ## the whole thing on this machine, from installation to the mail
+# These build what they need of the real programs themselves.
+demo: install ## the whole thing on this machine, from installation to the mail
 	npm run demo
 
 emulator: install ## run the Azure emulator alone
 	npm run emulator
 
-bench: install tools ## measure; not part of the tests
+bench: install ## measure; not part of the tests
 	npm run bench
 
-soak: install tools ## faults at random for half an hour; not part of the tests
+soak: install ## faults at random for half an hour; not part of the tests
 	npm run soak
 
 simulate: install ## which notices a rule announces, misses or doubles, by its window
