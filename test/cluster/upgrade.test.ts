@@ -94,6 +94,12 @@ const helm = async (...args: readonly string[]): Promise<void> => {
   await waitFor('the old pods to be gone', () => stage.kubelet.pods().length === 2);
 };
 
+const upgradeToPresent = async (): Promise<void> => {
+  files[program] = present;
+  const chart = fileURLToPath(new URL('../../charts/aks-notifier', import.meta.url));
+  await helm('upgrade', onlyRelease.name, chart, '--reset-then-reuse-values');
+};
+
 it('an earlier version is at work', async () => {
   await stage.install([], { ...onlyRelease, chart: `${earlier}aks-notifier-0.1.0.tgz` });
   for (const [name, spec] of Object.entries(objects)) {
@@ -120,13 +126,7 @@ it('an earlier version is at work', async () => {
 });
 
 it('after helm upgrade the present version works on the same objects, and nothing moves in Azure', async () => {
-  files[program] = present;
-  await helm(
-    'upgrade',
-    onlyRelease.name,
-    fileURLToPath(new URL('../../charts/aks-notifier', import.meta.url)),
-    '--reset-then-reuse-values',
-  );
+  await upgradeToPresent();
   await lookAtAll('upgraded');
   expect(await state()).toEqual(before);
 });
@@ -137,13 +137,7 @@ it('nor after helm rollback, nor after the next upgrade', async () => {
   await lookAtAll('rolled back');
   expect(await state()).toEqual(before);
 
-  files[program] = present;
-  await helm(
-    'upgrade',
-    onlyRelease.name,
-    fileURLToPath(new URL('../../charts/aks-notifier', import.meta.url)),
-    '--reset-then-reuse-values',
-  );
+  await upgradeToPresent();
   await lookAtAll('upgraded again');
   expect(await state()).toEqual(before);
 });
